@@ -1,0 +1,64 @@
+# Needs Python >= 3.11 and make; everything else goes into .venv inside the checkout.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VIDEO ?=
+# Asked for by exact version, so that an index with a CPU build of it serves that one.
+TORCH := 2.13.0
+OUTPUT ?= results
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help setup run test test-all bench lint format lock clean
+
+help:
+	@echo "make run [VIDEO=path] [OUTPUT=folder]  analyse the sample clip, or your video"
+	@echo "make setup                             only set up: $(BIN)/visagram works afterwards"
+	@echo "make test | test-all                   every check and test | the slow proofs too"
+	@echo "make bench                             measure speed, memory and agreement"
+
+$(VENV)/.core: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Visagram needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) ..."
+	@$(PIP) install --constraint requirements.lock --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "Setting up what the tests need ..."
+	@$(PIP) install torch==$(TORCH)
+	@$(PIP) install --constraint requirements.lock --editable '.[train]' --group dev
+	@touch $@
+
+setup: $(VENV)/.core
+
+run: setup
+	@$(BIN)/visagram analyze "$(if $(VIDEO),$(VIDEO),$$($(BIN)/visagram sample))" --output "$(OUTPUT)"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint
+	$(BIN)/python -m pytest -m ""
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+# The lock is one resolution for every platform; requirements.txt is its core part, with hashes.
+lock: $(VENV)/.dev
+	$(PIP) install uv
+	echo torch==$(TORCH) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --constraint - --extra train --group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	  --generate-hashes --constraint requirements.lock pyproject.toml --output-file requirements.txt
+
+clean:
+	rm -rf $(VENV) results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,84 @@
+"""The composition root: settings and a video's facts in, a pipeline with its models out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visagram.core.pipeline import Stages, Stretch
+from visagram.core.segments import Segment, Timeline
+from visagram.core.types import VideoFacts
+from visagram.media.crop import OpenCvCropper
+from visagram.media.decode import SegmentFrames
+from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.embedding import OnnxEmbedder
+from visagram.models.emotion import OnnxClassifier
+from visagram.models.retinaface import RetinaFaceDetector, input_size
+from visagram.settings import Settings
+
+LOOKS_PER_SECOND = 5.0
+"""How often the detector looks when nothing happens; between looks faces move little."""
+MOST_SKIPPED = 8
+FRAMES_MEMORY = 64 << 20
+"""Bytes of decoded frames that one round of the pipeline, and the queue before it, may each hold."""
+LONGEST_ROUND = 32
+
+
+class Models:
+    """The networks of one worker process, each opened once."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        embedding = read_card(EMBEDDING)
+        self._detector_card = read_card(DETECTOR)
+        self._classifier = OnnxClassifier(read_card(EMOTION), threads=threads)
+        self._embedder = OnnxEmbedder(embedding, threads=threads)
+        self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
+        self._detectors: dict[tuple[Any, ...], RetinaFaceDetector] = {}
+
+    def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
+        picture = (facts.width, facts.height)
+        size = input_size(picture, settings.min_face, settings.detect_size)
+        key = (picture, size, settings.region)
+        if key not in self._detectors:
+            self._detectors = {
+                key: RetinaFaceDetector(
+                    self._detector_card, picture=picture, size=size, region=settings.region, threads=self.threads
+                )
+            }
+        return Stages(self._detectors[key], self._cropper, self._classifier, self._embedder)
+
+
+def open_frames(
+    path: Path, facts: VideoFacts, timeline: Timeline, segment: Segment, settings: Settings, threads: int
+) -> SegmentFrames:
+    """The decoder of a segment."""
+    return SegmentFrames(
+        path, facts, timeline, segment, settings, threads=threads, depth=round_length(facts)
+    )
+
+
+def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Settings) -> Stretch:
+    """The pipeline over a segment's frames."""
+    return Stretch(
+        frames,
+        models.stages(facts, settings),
+        picture=(facts.width, facts.height),
+        every=settings.detect_every or look_distance(facts, settings),
+        batch=round_length(facts),
+    )
+
+
+def look_distance(facts: VideoFacts, settings: Settings) -> int:
+    """Frames from one look of the detector to the next, from how many frames a second are analysed."""
+    rate = float(facts.rate) if settings.sample_fps is None else min(settings.sample_fps, float(facts.rate))
+    return int(np.clip(round(rate / LOOKS_PER_SECOND), 1, MOST_SKIPPED))
+
+
+def round_length(facts: VideoFacts) -> int:
+    """Frames that a round holds: as many as its memory allows."""
+    frame_bytes = facts.coded_width * facts.coded_height * 3
+    return int(np.clip(FRAMES_MEMORY // max(frame_bytes, 1), 2, LONGEST_ROUND))
+

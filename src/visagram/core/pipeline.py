@@ -1,0 +1,244 @@
+"""START HERE. A stretch of video becomes observations: detect, track, judge, classify; its tracks get an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visagram.core.quality import judge
+from visagram.core.schedule import ChangeMeter, look
+from visagram.core.stages import EmotionClassifier, FaceCropper, FaceDetector, FaceEmbedder
+from visagram.core.tracking import Tracker
+from visagram.core.types import EXPRESSIONS, Faces, Frame, Observations, Reason, TrackSummary
+
+PORTRAITS = 3
+"""Portraits kept per track for its embedding."""
+PORTRAIT_GAIN = 0.08
+"""How much better a face must be to replace a kept portrait: each costs a colour conversion of the whole frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The parts of the pipeline, built once in `compose.py`."""
+
+    detector: FaceDetector
+    cropper: FaceCropper
+    classifier: EmotionClassifier
+    embedder: FaceEmbedder
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """Faces of a batch with their tracks, as rows. position: (n,) index into the batch's frames."""
+
+    position: NDArray[np.intp]
+    track: NDArray[np.int32]
+    faces: Faces
+    detected: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of a track beside its observations."""
+
+    first: int
+    last: int
+    detections: int = 0
+    best_score: float = 0.0
+    portraits: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
+
+
+class Stretch:
+    """One stretch of video on its way to observations. Iterate it to its end, then ask for `tracks()`.
+
+    picture: (width, height) of the displayed picture. every: largest distance between looks of the detector, in frames.
+    batch: frames per round, which bounds memory.
+    """
+
+    def __init__(
+        self, frames: Iterable[Frame], stages: Stages, *, picture: tuple[int, int], every: int, batch: int
+    ) -> None:
+        self._frames = frames
+        self._stages = stages
+        self._picture = picture
+        self._every = every
+        self._batch = max(1, batch // every) * every
+        self._tracker = Tracker()
+        self._changes = ChangeMeter()
+        self._memory: dict[int, _Memory] = {}
+        # The last frame of the round before, whose faces begin the first interpolation of the next.
+        self._edge: tuple[Frame, Faces, NDArray[np.int32]] | None = None
+
+    def __iter__(self) -> Iterator[Observations]:
+        for frames in self._rounds():
+            cuts, looks = self._detect(frames)
+            tracked = self._track(frames, cuts, looks)
+            crops = self._crop(frames, tracked)
+            reasons, quality = judge(tracked.faces.boxes, tracked.faces.landmarks, crops, self._picture)
+            posteriors = self._classify(crops, reasons)
+            self._remember(frames, tracked, quality)
+            yield _observations(frames, tracked, reasons, quality, posteriors)
+
+    def tracks(self) -> list[TrackSummary]:
+        """One summary per track of the stretch; embeds the kept portraits."""
+        return [self._summary(track, memory) for track, memory in sorted(self._memory.items())]
+
+    def _rounds(self) -> Iterator[list[Frame]]:
+        """Frames in rounds that end on a look; each but the first begins with the last frame of the one before."""
+        # The very first frame is a look too, so the first round is one frame longer.
+        size, pending = self._batch + 1, list[Frame]()
+        for frame in self._frames:
+            pending.append(frame)
+            if len(pending) == size:
+                yield pending
+                pending = [pending[-1]]
+        if len(pending) > 1 or (pending and self._edge is None):
+            yield pending
+
+    def _detect(self, frames: Sequence[Frame]) -> tuple[NDArray[np.bool_], dict[int, Faces]]:
+        fresh = 1 if self._edge else 0
+        changed, cuts = (np.concatenate([np.zeros(fresh, bool), m]) for m in self._changes.measure(frames[fresh:]))
+        known = {0: self._edge[1]} if self._edge else {}
+        after = np.flatnonzero(changed)
+        wanted = {*range(0, len(frames), self._every), len(frames) - 1, *after, *(after[after > 0] - 1)}
+        return cuts, look(frames, self._stages.detector.detect, sorted(int(p) for p in wanted), cuts, known)
+
+    def _track(self, frames: Sequence[Frame], cuts: NDArray[np.bool_], looks: dict[int, Faces]) -> Tracked:
+        rows: list[Tracked] = []
+        before: tuple[int, Faces, NDArray[np.int32]] | None = None
+        for position in sorted(looks):
+            faces = looks[position]
+            if position == 0 and self._edge:
+                ids = self._edge[2]
+            else:
+                if before and cuts[before[0] + 1 : position + 1].any():
+                    self._tracker.cut()
+                    before = None
+                ids = self._tracker.update(float(frames[position].time), faces)
+                if before:
+                    rows.append(_between(frames, before, (position, faces, ids)))
+                kept = ids >= 0
+                count = int(kept.sum())
+                rows.append(Tracked(np.full(count, position), ids[kept], faces[kept], np.ones(count, bool)))
+            before = (position, faces, ids)
+        assert before is not None, "a round has at least one look"
+        self._edge = (frames[-1], before[1], before[2])
+        return _in_order(rows)
+
+    def _crop(self, frames: Sequence[Frame], tracked: Tracked) -> NDArray[np.uint8]:
+        parts = [
+            self._stages.cropper.aligned(frames[position], tracked.faces.landmarks[tracked.position == position])
+            for position in np.unique(tracked.position)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, 48, 48), np.uint8)
+
+    def _classify(self, crops: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.float32]:
+        posteriors = np.full((len(crops), len(EXPRESSIONS)), np.nan, np.float32)
+        usable = reasons == Reason.NONE
+        posteriors[usable] = self._stages.classifier.classify(crops[usable])
+        return posteriors
+
+    def _remember(self, frames: Sequence[Frame], tracked: Tracked, quality: NDArray[np.float32]) -> None:
+        """Note how each track was seen, and keep a portrait where the round has a better one."""
+        chosen: dict[int, list[int]] = {}
+        for track in np.unique(tracked.track):
+            rows = np.flatnonzero(tracked.track == track)
+            first, last = frames[tracked.position[rows[0]]].index, frames[tracked.position[rows[-1]]].index
+            memory = self._memory.setdefault(int(track), _Memory(first, last))
+            memory.last = last
+            memory.detections += int(tracked.detected[rows].sum())
+            memory.best_score = max(memory.best_score, float(tracked.faces.scores[rows].max()))
+            best = int(rows[quality[rows].argmax()])
+            worst_kept = memory.portraits[-1][0] + PORTRAIT_GAIN if len(memory.portraits) == PORTRAITS else -1.0
+            if quality[best] > worst_kept:
+                chosen.setdefault(int(tracked.position[best]), []).append(best)
+        for position, wanted in chosen.items():
+            portraits = self._stages.cropper.portraits(frames[position], tracked.faces[np.array(wanted)])
+            for row, portrait in zip(wanted, portraits, strict=True):
+                kept = self._memory[int(tracked.track[row])].portraits
+                kept.append((float(quality[row]), portrait))
+                kept.sort(key=lambda entry: -entry[0])
+                del kept[PORTRAITS:]
+
+    def _summary(self, track: int, memory: _Memory) -> TrackSummary:
+        portraits = np.stack([portrait for _, portrait in memory.portraits])
+        mean = self._stages.embedder.embed(portraits).mean(axis=0)
+        quality, best = memory.portraits[0]
+        return TrackSummary(
+            track=track,
+            first_frame=memory.first,
+            last_frame=memory.last,
+            detections=memory.detections,
+            best_score=memory.best_score,
+            best_quality=quality,
+            embedding=np.asarray(mean / np.linalg.norm(mean), np.float32),
+            thumbnail=self._stages.cropper.jpeg(best),
+        )
+
+
+def _between(
+    frames: Sequence[Frame],
+    before: tuple[int, Faces, NDArray[np.int32]],
+    after: tuple[int, Faces, NDArray[np.int32]],
+) -> Tracked:
+    """Faces of the tracks that both looks saw, interpolated in time for the frames between them."""
+    (start, faces_a, ids_a), (stop, faces_b, ids_b) = before, after
+    shared, rows_a, rows_b = np.intersect1d(ids_a[ids_a >= 0], ids_b[ids_b >= 0], return_indices=True)
+    a, b = faces_a[ids_a >= 0][rows_a], faces_b[ids_b >= 0][rows_b]
+    steps, people = stop - start - 1, len(shared)
+    begin, end = frames[start].time, frames[stop].time
+    share = np.array([float((frames[start + 1 + k].time - begin) / (end - begin)) for k in range(steps)], np.float32)
+    boxes = a.boxes + share[:, None, None] * (b.boxes - a.boxes)
+    landmarks = a.landmarks + share[:, None, None, None] * (b.landmarks - a.landmarks)
+    return Tracked(
+        position=np.repeat(np.arange(start + 1, stop), people),
+        track=np.tile(shared.astype(np.int32), steps),
+        faces=Faces(
+            boxes.reshape(-1, 4), landmarks.reshape(-1, 5, 2), np.tile(np.minimum(a.scores, b.scores), steps)
+        ),
+        detected=np.zeros(steps * people, bool),
+    )
+
+
+def _in_order(parts: Sequence[Tracked]) -> Tracked:
+    """Parts as one, ordered by frame, then track."""
+    position = np.concatenate([np.empty(0, np.intp), *(p.position for p in parts)])
+    track = np.concatenate([np.empty(0, np.int32), *(p.track for p in parts)])
+    order = np.lexsort((track, position))
+    empty = Faces.empty()
+    faces = Faces(
+        np.concatenate([empty.boxes, *(p.faces.boxes for p in parts)]),
+        np.concatenate([empty.landmarks, *(p.faces.landmarks for p in parts)]),
+        np.concatenate([empty.scores, *(p.faces.scores for p in parts)]),
+    )
+    detected = np.concatenate([np.empty(0, bool), *(p.detected for p in parts)])
+    return Tracked(position[order], track[order], faces[order], detected[order])
+
+
+def _observations(
+    frames: Sequence[Frame],
+    tracked: Tracked,
+    reasons: NDArray[np.uint8],
+    quality: NDArray[np.float32],
+    posteriors: NDArray[np.float32],
+) -> Observations:
+    index = np.array([f.index for f in frames], np.int64)
+    time = np.array([float(f.time) for f in frames], np.float64)
+    span = np.array([float(f.span) for f in frames], np.float64)
+    return Observations(
+        frame=index[tracked.position],
+        time=time[tracked.position],
+        span=span[tracked.position],
+        person=np.zeros(len(tracked.track), np.int32),
+        track=tracked.track,
+        box=tracked.faces.boxes,
+        landmarks=tracked.faces.landmarks,
+        score=tracked.faces.scores,
+        detected=tracked.detected,
+        reason=reasons,
+        quality=quality,
+        posterior=posteriors,
+    )

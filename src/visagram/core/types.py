@@ -1,0 +1,231 @@
+"""The values that the stages hand each other. Arrays state their shape, dtype and unit; boxes are x, y, w, h in pixels
+of the displayed picture (rotated and scaled as a player would show it), origin top left."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""The seven apparent expressions, in the order of every posterior vector."""
+
+Progress = Callable[[str, int, int], None]
+"""`progress(stage, completed, total)`; total is 0 where it is not known."""
+
+
+class Reason(IntEnum):
+    """Why a face could not be used in a frame; `NONE` where it was."""
+
+    NONE = 0
+    TOO_SMALL = 1
+    BLURRED = 2
+    TURNED = 3
+    CUT_OFF = 4
+
+    @property
+    def label(self) -> str:
+        return "" if self is Reason.NONE else self.name.lower()
+
+
+NOT_VISIBLE = "not_visible"
+"""The reason for time in which a person was not found in the picture at all."""
+NOT_DECODED = "not_decoded"
+"""The reason for time whose frames were damaged or could not be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its start."""
+
+    name: str
+    bytes: int
+    container: str
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int
+    frames: int
+    duration: Fraction
+    rate: Fraction
+    variable_rate: bool
+    has_audio: bool
+    still: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture.
+
+    index: number of the frame in presentation order over the whole video. time: exact presentation time in seconds.
+    span: seconds until the next analysed frame.
+    luma: (h, w) uint8, the luma plane as decoded, in coded orientation. full_range: luma spans 0..255, else 16..235.
+    to_plane: (2, 3) float64, maps displayed x, y to luma x, y (pixel centres at whole numbers).
+    picture: `picture(width, height)` gives the displayed picture at that size as (height, width, 3) uint8 BGR.
+    """
+
+    index: int
+    time: Fraction
+    span: Fraction
+    luma: NDArray[np.uint8]
+    full_range: bool
+    to_plane: NDArray[np.float64]
+    picture: Callable[[int, int], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces of one frame. boxes: (n, 4) float32. landmarks: (n, 5, 2) float32: right eye, left eye, nose, right and left
+    mouth corner as seen in the picture from left to right. scores: (n,) float32 in 0..1. No face is an empty `Faces`."""
+
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls) -> Faces:
+        return cls(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Faces:
+        return Faces(self.boxes[which], self.landmarks[which], self.scores[which])
+
+
+def _column(dtype: str, *shape: int) -> NDArray[np.generic]:
+    return field(metadata={"dtype": dtype, "shape": shape})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """One row per face per frame, as columns.
+
+    frame: index in the video. time: seconds. span: seconds until the next analysed frame. person: 1, 2, … or 0 before
+    people are known. detected: the detector looked at this very frame (else the face was interpolated between two
+    detections). reason: a `Reason`. quality: 0..1. posterior: rows sum to 1, NaN where unusable.
+    """
+
+    frame: NDArray[np.int64] = _column("int64")  # type: ignore[assignment]
+    time: NDArray[np.float64] = _column("float64")  # type: ignore[assignment]
+    span: NDArray[np.float64] = _column("float64")  # type: ignore[assignment]
+    person: NDArray[np.int32] = _column("int32")  # type: ignore[assignment]
+    track: NDArray[np.int32] = _column("int32")  # type: ignore[assignment]
+    box: NDArray[np.float32] = _column("float32", 4)  # type: ignore[assignment]
+    landmarks: NDArray[np.float32] = _column("float32", 5, 2)  # type: ignore[assignment]
+    score: NDArray[np.float32] = _column("float32")  # type: ignore[assignment]
+    detected: NDArray[np.bool_] = _column("bool")  # type: ignore[assignment]
+    reason: NDArray[np.uint8] = _column("uint8")  # type: ignore[assignment]
+    quality: NDArray[np.float32] = _column("float32")  # type: ignore[assignment]
+    posterior: NDArray[np.float32] = _column("float32", 7)  # type: ignore[assignment]
+
+    @classmethod
+    def empty(cls) -> Observations:
+        return cls(**{f.name: np.empty((0, *f.metadata["shape"]), f.metadata["dtype"]) for f in dataclasses.fields(cls)})
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Observations]) -> Observations:
+        kept: Sequence[Observations] = [cls.empty(), *parts]
+        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in kept]) for f in dataclasses.fields(cls)})
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getitem__(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Observations:
+        return Observations(**{f.name: getattr(self, f.name)[which] for f in dataclasses.fields(self)})
+
+    def with_columns(self, **columns: NDArray[np.generic]) -> Observations:
+        return dataclasses.replace(self, **columns)  # type: ignore[arg-type]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """(n,) whether the face votes."""
+        return self.reason == Reason.NONE
+
+    @property
+    def emotion(self) -> NDArray[np.int8]:
+        """(n,) index of the most probable expression, -1 where unusable."""
+        best = np.full(len(self), -1, np.int8)
+        usable = self.usable
+        best[usable] = self.posterior[usable].argmax(axis=1)
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSummary:
+    """What remains of a track besides its observations.
+
+    embedding: (d,) float32 of unit length, or None where no crop was good enough. thumbnail: a JPEG of the best face.
+    detections: how often the detector itself saw the face. best_score: highest detection score.
+    """
+
+    track: int
+    first_frame: int
+    last_frame: int
+    detections: int
+    best_score: float
+    best_quality: float
+    embedding: NDArray[np.float32] | None
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share in 0..1 with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Statistics of one person. Per-expression tuples follow `EXPRESSIONS`; times are in seconds.
+
+    frames_seen: frames with a face of this person; frames_usable: those that voted. shares: of measured time.
+    measured: seconds that voted. unmeasured: the rest of the analysed time by reason; both sum to the analysed time.
+    segments: (start, end) of each stretch in which the person was visible.
+    """
+
+    id: int
+    name: str
+    tracks: tuple[int, ...]
+    first_seen: float
+    last_seen: float
+    screen_time: float
+    frames_seen: int
+    frames_usable: int
+    emotion_counts: tuple[int, ...]
+    shares: tuple[Share, ...]
+    mean_posterior: tuple[float, ...]
+    measured: float
+    unmeasured: dict[str, float]
+    segments: tuple[tuple[float, float], ...]
+    thumbnail: bytes = field(repr=False, default=b"")
+
+    @property
+    def dominant(self) -> str | None:
+        """The expression of most frames, None when no frame was usable."""
+        return EXPRESSIONS[int(np.argmax(self.emotion_counts))] if self.frames_usable else None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures over the whole analysis. frames: analysed. coverage: share of the analysed time in which at least one
+    face was measured. shares: over all people's measured time (empty when nothing was measured)."""
+
+    frames: int
+    frames_damaged: int
+    frames_with_faces: int
+    duration: float
+    coverage: float
+    emotion_counts: tuple[int, ...]
+    shares: tuple[Share, ...]

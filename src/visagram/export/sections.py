@@ -1,0 +1,206 @@
+"""The sections of the HTML report. Every piece of text from outside goes through `text`."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from visagram.core.types import EXPRESSIONS
+from visagram.export.words import (
+    clock,
+    count,
+    exact,
+    facts,
+    headline,
+    interval,
+    moment,
+    mostly,
+    percent,
+    printable,
+    ranked,
+    reason_words,
+    storable,
+    unmeasured,
+)
+
+if TYPE_CHECKING:
+    from visagram.core.types import Person
+    from visagram.report import Report
+
+
+def text(value: Any) -> str:
+    """Foreign text for HTML, in content and in quoted attributes."""
+    return escape(printable(storable(str(value))))
+
+
+def thumbnail(person: Person, side: int) -> str:
+    """The person's best face as an image of `side` pixels that carries its data; nothing where there is none."""
+    if not person.thumbnail:
+        return f'<span class="face" style="width:{side}px;height:{side}px"></span>'
+    data = b64encode(person.thumbnail).decode()
+    alt = f"Face of {text(person.name)}"
+    return f'<img class="face" src="data:image/jpeg;base64,{data}" width="{side}" height="{side}" alt="{alt}">'
+
+
+def intro(report: Report) -> str:
+    """Name, facts, the sentence, the warnings and the key figures."""
+    totals, facts_ = report.totals, report.video
+    whole = "the whole video" if totals.duration > float(facts_.duration) - 0.1 else f"of {clock(float(facts_.duration))}"
+    frames = [f"{totals.frames_with_faces:,} with a face"]
+    frames += [f"{totals.frames_damaged:,} damaged"] if totals.frames_damaged else []
+    figures = [
+        ("People", f"{len(report.people)}", "by likeness of their faces" if report.people else "no face was found"),
+        ("Analysed", *(("1", "still picture") if facts_.still else (clock(totals.duration), whole))),
+        ("Frames", f"{totals.frames:,}", ", ".join(frames)),
+        ("Measured", percent(totals.coverage), "of the time, at least one face"),
+    ]
+    cells = "".join(f'<div><dt>{a}</dt><dd>{b}</dd><dd class="note">{c}</dd></div>' for a, b, c in figures)
+    items = "".join(f"<li>{text(warning)}</li>" for warning in report.warnings)
+    warnings = f'<ul class="notice" aria-label="Warnings">{items}</ul>' if items else ""
+    return f"""<section class="intro">
+<h1>{text(report.video.name)}</h1>
+<p class="facts">{"".join(f"<span>{text(fact)}</span>" for fact in facts(report))}</p>
+<p class="lead">{text(headline(report))}</p>
+{warnings}
+<dl class="figures">{cells}</dl>
+</section>"""
+
+
+def person_card(person: Person, duration: float) -> str:
+    """One person: face, screen time, shares with intervals, and how the time was spent."""
+    if person.dominant:
+        dominant = f'<span class="swatch x-{person.dominant}"></span>{mostly(person)}'
+    else:
+        dominant = "no frame was clear enough to measure"
+    when = f"in the picture {clock(person.screen_time)}, first at {moment(person.first_seen)}"
+    return f"""<article class="panel" aria-label="{text(person.name)}">
+<div class="who">{thumbnail(person, 80)}<div>
+<h3>{text(person.name)}</h3>
+<p class="dominant">{dominant}</p>
+<p class="muted">{when if duration else "in the picture"}</p>
+</div></div>
+{_bars(person)}
+{_spent(person) if duration else ""}
+</article>"""
+
+
+def _bars(person: Person) -> str:
+    rows = []
+    for name, share in ranked(person):
+        position = f"--value:{share.value:.2%};--low:{share.low:.2%};--spread:{max(0.0, share.high - share.low):.2%}"
+        rows.append(
+            f'<li><span>{name}</span><span class="track x-{name}" style="{position}"><i></i><b></b></span>'
+            f'<span class="value{"" if share.value else " zero"}">{percent(share.value)}</span>'
+            f'<span class="range">{interval(share, "–")}</span></li>'
+        )
+    return f'<ul class="bars" aria-label="Share of measured time by apparent expression">{"".join(rows)}</ul>' if rows else ""
+
+
+def _spent(person: Person) -> str:
+    parts = [("measured", "measured", person.measured)] if person.measured else []
+    parts += [(name, reason_words(name), seconds) for name, seconds in unmeasured(person)]
+    bar = "".join(f'<i class="use-{text(name)}" style="--seconds:{seconds:.3f}"></i>' for name, _, seconds in parts)
+    legend = "".join(
+        f'<li><span class="swatch use-{text(name)}"></span>{text(words)} {clock(seconds)}</li>'
+        for name, words, seconds in parts
+    )
+    return f'<div><div class="spent" aria-hidden="true">{bar}</div><ul class="legend">{legend}</ul></div>'
+
+
+def numbers(report: Report) -> str:
+    """Every number of the people, as two tables."""
+    expressions = "".join(_expression_rows(person) for person in report.people)
+    reasons = list(dict.fromkeys(name for person in report.people for name, _ in unmeasured(person)))
+    heads = "".join(f'<th scope="col">{text(reason_words(reason))}</th>' for reason in reasons)
+    times = "".join(_time_row(person, reasons) for person in report.people)
+    return f"""<section aria-labelledby="numbers">
+<h2 id="numbers">Numbers</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of apparent expressions"><table>
+<caption>Apparent expression</caption>
+<thead><tr><th scope="col">person</th><th scope="col" class="word">expression</th><th scope="col">share of measured time</th>
+<th scope="col">95 % interval</th><th scope="col">mean probability</th><th scope="col">frames</th></tr></thead>
+{expressions}
+</table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of times"><table>
+<caption>Time in seconds</caption>
+<thead><tr><th scope="col">person</th><th scope="col">first seen</th><th scope="col">last seen</th><th scope="col">in the picture</th>
+<th scope="col">measured</th>{heads}<th scope="col">frames seen</th><th scope="col">frames measured</th></tr></thead>
+<tbody>{times}</tbody>
+</table></div>
+</section>"""
+
+
+def _expression_rows(person: Person) -> str:
+    rows = []
+    for k, name in enumerate(EXPRESSIONS):
+        share = person.shares[k] if person.shares else None
+        mean = f"{person.mean_posterior[k]:.3f}" if person.mean_posterior else "–"
+        value, range_ = (exact(share.value), f"{exact(share.low)} – {exact(share.high)}") if share else ("–", "–")
+        head = f'<th scope="rowgroup" rowspan="{len(EXPRESSIONS)}">{text(person.name)}</th>' if k == 0 else ""
+        frames = f"{person.emotion_counts[k]:,}" if person.emotion_counts else "0"
+        cells = "".join(f"<td>{cell}</td>" for cell in (value, range_, mean, frames))
+        rows.append(f'<tr>{head}<th scope="row" class="word">{name}</th>{cells}</tr>')
+    return f"<tbody>{''.join(rows)}</tbody>\n"
+
+
+def _time_row(person: Person, reasons: list[str]) -> str:
+    seconds = [person.first_seen, person.last_seen, person.screen_time, person.measured]
+    seconds += [person.unmeasured.get(reason, 0.0) for reason in reasons]
+    cells = [f"{value:,.2f}" for value in seconds] + [f"{person.frames_seen:,}", f"{person.frames_usable:,}"]
+    return f'<tr><th scope="row">{text(person.name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def nobody(report: Report) -> str:
+    """Why a video may have no people in it, and what to try."""
+    looked = f"Visagram looked at {count(report.totals.frames, 'frame')} and found no face in any of them."
+    return f"""<section class="prose" aria-labelledby="nobody">
+<h2 id="nobody">Nobody to show</h2>
+<p>{looked} That is a result, not a failure. If there are people in this video, these are the usual reasons:</p>
+<ul>
+<li>The faces are smaller than the smallest face looked for. Try a smaller <code>--min-face</code>.</li>
+<li>They are seen from the side or from behind, covered, or very dark.</li>
+<li>They are outside the part of the picture or of the time that was analysed: see the settings below.</li>
+</ul>
+</section>"""
+
+
+def method(report: Report) -> str:
+    """Models and settings: what it takes to get the same result again."""
+    models = "".join(
+        f'<tr><th scope="row">{text(model.get("name", ""))}</th><td class="word">{text(model.get("task", ""))}</td>'
+        f'<td class="word">{text(model.get("version", ""))}</td>'
+        f'<td class="hash">{text(model.get("sha256", model.get("hash", "")))}</td></tr>'
+        for model in report.models
+    )
+    settings = "".join(
+        f"<div><dt>{text(name)}</dt><dd>{text(_setting(value))}</dd></div>" for name, value in report.settings.items()
+    )
+    return f"""<section aria-labelledby="method">
+<h2 id="method">How this was measured</h2>
+<p>The same video, models and settings give the same report.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of models"><table>
+<caption>Models</caption>
+<thead><tr><th scope="col">name</th><th scope="col" class="word">task</th><th scope="col" class="word">version</th>
+<th scope="col" class="word">SHA-256</th></tr></thead>
+<tbody>{models}</tbody>
+</table></div>
+<dl class="panel settings">{settings}</dl>
+</section>"""
+
+
+def _setting(value: Any) -> str:
+    return "default" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def responsible_use() -> str:
+    return """<section class="prose" aria-labelledby="use">
+<h2 id="use">What this is, and what it is not</h2>
+<p>An apparent expression is what a face looks like in a picture. It does not tell what somebody feels, thinks or intends:
+people show the same emotion in many ways, and the same face can mean many things (Barrett et al. 2019,
+doi 10.1177/1529100619832930). The model errs, and more for some people and some expressions than for others. Do not judge
+or decide about anybody by this report.</p>
+<p>In the European Union, the AI Act prohibits inferring emotions at work and in education (Article 5(1)(f)) and requires
+telling the people exposed (Article 50(3)). The faces in this file are personal data: share it as you would share the video.</p>
+</section>"""

@@ -1,0 +1,116 @@
+"""One row per face per frame, as an Arrow table, a Parquet file or a CSV file.
+
+A value that does not exist is null: the posteriors and the emotion of a face that was not usable, the reason of one that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visagram.core.types import EXPRESSIONS, Observations, Reason
+from visagram.export.words import storable
+from visagram.files import replace_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from visagram.report import Report
+
+TABLE_VERSION = "1.0"
+ROWS_AT_ONCE = 1 << 16
+LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
+BOX = ("x", "y", "w", "h")
+POSTERIOR = tuple(f"p_{name}" for name in EXPRESSIONS)
+LANDMARK_COLUMNS = tuple(f"lm_{name}_{axis}" for name in LANDMARKS for axis in "xy")
+REASON_LABELS = tuple(reason.label for reason in Reason if reason)
+"""Index k holds the label of `Reason(k + 1)`."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def schema() -> pa.Schema:
+    """The columns in order. Lengths are in pixels of the displayed picture, times in seconds.
+
+    `span_s`, the time that a row stands for (until the next analysed frame), is last: weigh by it.
+    """
+    import pyarrow as pa
+
+    words = pa.dictionary(pa.int8(), pa.string())
+    kinds: dict[str, Any] = {"video": words, "frame": pa.int64(), "time_s": pa.float64()}
+    kinds |= {"person": pa.int32(), "track": pa.int32()} | dict.fromkeys(BOX, pa.float32())
+    kinds |= {"detection_score": pa.float32(), "detected": pa.bool_(), "usable": pa.bool_(), "reason": words}
+    kinds |= {"quality": pa.float32()} | dict.fromkeys(POSTERIOR, pa.float32()) | {"emotion": words}
+    kinds |= dict.fromkeys(LANDMARK_COLUMNS, pa.float32()) | {"span_s": pa.float32()}
+    return pa.schema(list(kinds.items()), {"visagram.table": TABLE_VERSION})
+
+
+def to_arrow(report: Report) -> pa.Table:
+    """The whole table in memory."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches(batches(report), schema())
+
+
+def batches(report: Report, video: str | None = None) -> Iterator[pa.RecordBatch]:
+    """The table in parts of `ROWS_AT_ONCE` rows. video: what to write in its column instead of the video's name."""
+    name = storable(report.video.name) if video is None else video
+    for start in range(0, len(report.observations), ROWS_AT_ONCE):
+        yield _batch(report.observations[start : start + ROWS_AT_ONCE], name)
+
+
+def write_parquet(report: Report, folder: Path) -> list[Path]:
+    """Write `observations.parquet` (zstd). Raises `OutputError`."""
+    import pyarrow.parquet as pq
+
+    path = folder / "observations.parquet"
+    with replace_file(path) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as writer:
+        for batch in batches(report):
+            writer.write_batch(batch)
+    return [path]
+
+
+def write_csv(report: Report, folder: Path) -> list[Path]:
+    """Write `observations.csv`; an empty field is a null. Raises `OutputError`."""
+    import pyarrow.csv as pa_csv
+
+    path = folder / "observations.csv"
+    video = neutral(storable(report.video.name))
+    with replace_file(path) as partial, pa_csv.CSVWriter(partial, schema()) as writer:
+        for batch in batches(report, video):
+            writer.write_batch(batch)
+    return [path]
+
+
+def neutral(text: str) -> str:
+    """`text` such that a spreadsheet shows it instead of running it as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _batch(rows: Observations, video: str) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    arrays: list[pa.Array] = [_words(np.zeros(len(rows), np.int8), (video,)), pa.array(rows.frame), pa.array(rows.time)]
+    arrays += [pa.array(rows.person), pa.array(rows.track), *_columns(rows.box), *_columns(rows.score[:, None])]
+    arrays += [pa.array(rows.detected), pa.array(rows.usable), _words(rows.reason.astype(np.int8) - 1, REASON_LABELS)]
+    arrays += [*_columns(rows.quality[:, None]), *_columns(rows.posterior), _words(rows.emotion, EXPRESSIONS)]
+    arrays += [*_columns(rows.landmarks.reshape(len(rows), -1)), *_columns(rows.span[:, None])]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema())
+
+
+def _columns(matrix: NDArray[np.float32]) -> list[pa.Array]:
+    """Each column of (n, k); NaN becomes null."""
+    import pyarrow as pa
+
+    return [pa.array(np.ascontiguousarray(column), pa.float32(), from_pandas=True) for column in matrix.T]
+
+
+def _words(index: NDArray[np.int8], words: tuple[str, ...]) -> pa.Array:
+    """`words[index]`, null where the index is negative."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(index, pa.int8(), mask=index < 0), pa.array(words, pa.string()))

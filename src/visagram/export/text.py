@@ -1,0 +1,53 @@
+"""The report as a few lines for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from visagram.export.words import (
+    clock,
+    count,
+    facts,
+    interval,
+    mostly,
+    percent,
+    printable,
+    ranked,
+    reason_words,
+    storable,
+    unmeasured,
+)
+
+if TYPE_CHECKING:
+    from visagram.core.types import Person
+    from visagram.report import Report
+
+NAMED_FROM = 0.05
+"""Shares below this are left to the files."""
+
+
+def summary(report: Report) -> str:
+    """Video, people, and for each person the screen time, the apparent expression and what was not measured."""
+    lines = [", ".join([printable(storable(report.video.name)), *facts(report)]).replace("×", "x")]
+    totals = report.totals
+    seen = count(len(report.people), "person", "people") if report.people else "No face found"
+    lines.append(f"{seen} in {count(totals.frames, 'frame')}; {percent(totals.coverage)} of the time measured")
+    if totals.frames_damaged:
+        lines.append(f"{count(totals.frames_damaged, 'frame')} could not be decoded")
+    for person in report.people:
+        lines += ["", *_person(person)]
+    if report.warnings:
+        lines += ["", *(f"Warning: {printable(storable(warning))}" for warning in report.warnings)]
+    return "\n".join(lines)
+
+
+def _person(person: Person) -> list[str]:
+    dominant = f"apparent expression {mostly(person)}" if person.dominant else "no frame was clear enough to measure"
+    lines = [f"{printable(storable(person.name))}: in the picture for {clock(person.screen_time)}, {dominant}"]
+    shares = [f"{name} {percent(share.value)} ({interval(share)})" for name, share in ranked(person, NAMED_FROM)]
+    if shares:
+        lines.append("  " + ", ".join(shares))
+    reasons = [f"{reason_words(reason)} {clock(seconds)}" for reason, seconds in unmeasured(person)]
+    if reasons:
+        lines.append("  not measured: " + ", ".join(reasons))
+    return lines

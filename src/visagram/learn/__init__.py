@@ -1,0 +1,1 @@
+"""Training and evaluating expression models (extra `[train]`: needs torch)."""

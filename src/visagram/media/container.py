@@ -1,0 +1,122 @@
+"""Open a local file with FFmpeg so that it can reach nothing else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from visagram.errors import EmptyInput, MissingInput, NotAFile, NotAVideo, NoVideoStream, TooLarge, UnreadableInput
+from visagram.settings import Settings
+
+FORMATS = ",".join(
+    (
+        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,h264,hevc,obu,av1,ivf,mxf,gxf,m4v",
+        "wtv,nut,rm,dv,vob,yuv4mpegpipe,gif,apng,jpeg_pipe,png_pipe,webp_pipe,bmp_pipe,tiff_pipe,mjpeg,vc1,webp_anim,avif,heif",
+        "wav,mp3,flac,aac,amr,ac3,eac3,caf,aiff,au,w64,opus",
+    )
+)
+"""Formats FFmpeg may read: self-contained media. Playlists and scripts (hls, dash, concat, image2 …) are not among them.
+Sound formats are, so that a sound file can be told from a text."""
+
+
+class _Unnamed(io.RawIOBase):
+    """A file without its name: FFmpeg guesses formats from names, and expands patterns in them."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int | None:
+        return self._file.readinto(buffer)  # type: ignore[arg-type]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def check_path(path: Path) -> None:
+    """Raise the `InputError` that says why `path` cannot be opened, without looking into it."""
+    try:
+        if not path.exists():
+            raise MissingInput(f"{path} does not exist: check the path.")
+        if not path.is_file():
+            raise NotAFile(f"{path} is not a file: give the path of a video.")
+        with path.open("rb") as stream:
+            if not stream.read(1):
+                raise EmptyInput(f"{path} is empty (0 bytes): it may be an interrupted download or recording.")
+    except PermissionError as error:
+        raise UnreadableInput(f"{path} may not be read by this user: change its permissions.") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableInput(f"{path!s} cannot be opened ({error}).") from error
+
+
+@contextmanager
+def open_video(path: Path, settings: Settings) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its video stream, checked against the limits. Raises `InputError`."""
+    check_path(path)
+    with _Unnamed(path) as file:
+        try:
+            container = av.open(
+                file,
+                container_options={
+                    "protocol_whitelist": "none",
+                    "format_whitelist": FORMATS,
+                    "max_streams": str(settings.max_streams),
+                },
+                buffer_size=1 << 17,
+            )
+        except av.error.FFmpegError as error:
+            if len(str(error)) and "streams" in str(error).lower():
+                raise TooLarge(f"{path} has more streams than the setting max_streams allows.") from error
+            raise NotAVideo(
+                f"{path} is not a video that can be read ({_plain(error)}): it may be damaged, cut short or another kind of file."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise NotAVideo(f"{path} is not a video that can be read: its metadata is damaged.") from error
+        with container:
+            if len(container.streams) > settings.max_streams:
+                raise TooLarge(
+                    f"{path} has {len(container.streams)} streams; the setting max_streams allows {settings.max_streams}."
+                )
+            yield container, _video_stream(container, path, settings)
+
+
+def _video_stream(container: InputContainer, path: Path, settings: Settings) -> VideoStream:
+    # A cover picture inside a sound file is not its video.
+    streams = [s for s in container.streams.video if "attached_pic" not in str(s.disposition)]
+    if not streams:
+        raise NoVideoStream(f"{path} holds no video stream (only sound or other data): there are no faces to see.")
+    stream = max(streams, key=lambda s: ((s.width or 0) * (s.height or 0), -s.index))
+    width, height = stream.width or 0, stream.height or 0
+    if width * height > settings.max_pixels:
+        raise TooLarge(
+            f"{path} claims {width}x{height} pixels; the setting max_pixels allows {settings.max_pixels} a frame."
+        )
+    duration = container.duration / av.time_base if container.duration else 0.0
+    if duration > settings.max_duration:
+        raise TooLarge(
+            f"{path} claims to last {duration:.0f} s; the setting max_duration allows {settings.max_duration:.0f} s."
+        )
+    return stream
+
+
+def _plain(error: Exception) -> str:
+    """FFmpeg's own words without errno and file name."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,0 +1,89 @@
+"""The result of an analysis, with everything a person does with it in a notebook or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visagram.core.types import Observations, Person, Totals, VideoFacts
+
+if TYPE_CHECKING:
+    import pandas
+    import plotly.graph_objects
+    import pyarrow
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One video, analysed. Frozen; equal analyses give equal reports.
+
+    settings: those on which the result depends. models: name, task, version and hash of each model used.
+    """
+
+    video: VideoFacts
+    settings: dict[str, Any]
+    models: tuple[dict[str, Any], ...]
+    people: tuple[Person, ...]
+    totals: Totals
+    warnings: tuple[str, ...]
+    observations: Observations = field(repr=False)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """One row per face per frame, with the columns of `observations.parquet`."""
+        from visagram.export.table import to_arrow
+
+        return to_arrow(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`to_arrow` as a data frame; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `report.json` holds: everything but the observations."""
+        from visagram.export.json import report_dict
+
+        return report_dict(self)
+
+    def save(self, folder: str | Path, formats: Iterable[str] | None = None) -> list[Path]:
+        """Write the result's files into `folder` (made if missing) and return their paths.
+
+        formats: names out of `visagram.export.FORMATS`, by default all of them; `mp4` is not among them, because the
+        annotated video needs the source: see `visagram.media.annotate`. Raises `OutputError`.
+        """
+        from visagram.export import save
+
+        return save(self, Path(folder), formats)
+
+    def figure(self) -> plotly.graph_objects.Figure:
+        """The timeline of apparent expression, one lane per person."""
+        from visagram.plots import timeline
+
+        return timeline(self)
+
+    def summary(self) -> str:
+        """A few lines of text for a terminal."""
+        from visagram.export.text import summary
+
+        return summary(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from visagram.export.html import fragment
+
+        return fragment(self)
+
+
+def open_report(folder: str | Path) -> Report:
+    """Read back a result written by `Report.save` (needs its `report.json` and `observations.parquet`).
+
+    Raises `DataError` where a file is missing, damaged or of a newer schema.
+    """
+    from visagram.export.read import read_report
+
+    return read_report(Path(folder))

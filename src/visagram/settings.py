@@ -1,0 +1,134 @@
+"""Settings of an analysis, and the only reader of environment variables and `visagram.toml`.
+
+Precedence: an argument, then `VISAGRAM_<NAME>`, then `visagram.toml` in the working folder (or `VISAGRAM_CONFIG`), then the
+default. Every field's help text is its documentation; a test holds `docs/settings.md` to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from visagram.errors import UsageError
+
+
+def _setting(default: Any, help: str, *, affects_result: bool = True) -> Any:
+    return field(default=default, metadata={"help": help, "affects_result": affects_result})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to analyse a video. Values are checked when the object is made; raises `UsageError`."""
+
+    start: float = _setting(0.0, "Analyse from this time, in seconds.")
+    end: float | None = _setting(None, "Analyse up to this time, in seconds (default: the video's end).")
+    sample_fps: float | None = _setting(None, "Analyse at most this many frames per second (default: every frame).")
+    region: tuple[int, int, int, int] | None = _setting(
+        None, "Only look for faces inside x,y,w,h, in pixels of the displayed picture."
+    )
+    min_face: int | None = _setting(
+        None, "Smallest face to find, in pixels (default: 40 at 1080p, scaled with the video's height, at least 20)."
+    )
+    detect_every: int = _setting(0, "Run the detector at least every n-th frame; 1 is the reference, 0 chooses from the frame rate.")
+    detect_size: str = _setting("auto", "Longer side of the detector's input in pixels, 'full', or 'auto' (from the smallest face).")
+    seed: int = _setting(0, "Seed of the bootstrap.")
+    processes: int = _setting(0, "Worker processes; 0 means one per core. Does not change the result.", affects_result=False)
+    max_pixels: int = _setting(
+        8192 * 4320, "Refuse videos with more pixels per frame than this.", affects_result=False
+    )
+    max_duration: float = _setting(24 * 3600.0, "Refuse videos longer than this, in seconds.", affects_result=False)
+    max_streams: int = _setting(64, "Refuse containers with more streams than this.", affects_result=False)
+    worker_memory: int = _setting(
+        6144, "Address space of a worker process in MiB (Linux); a decoder that wants more fails alone.", affects_result=False
+    )
+    stall_timeout: float = _setting(60.0, "Seconds without a sign of life after which a worker is ended.", affects_result=False)
+    attempts: int = _setting(2, "How often a segment whose worker died is tried.", affects_result=False)
+
+    def __post_init__(self) -> None:
+        self._require(math.isfinite(self.start) and self.start >= 0, "start", "at least 0")
+        self._require(self.end is None or self.end > self.start, "end", "later than start")
+        self._require(self.sample_fps is None or 0 < self.sample_fps < 1000, "sample_fps", "above 0")
+        self._require(self.region is None or _is_region(self.region), "region", "x,y,w,h with w and h above 0")
+        self._require(self.min_face is None or 8 <= self.min_face <= 10_000, "min_face", "at least 8 pixels")
+        self._require(0 <= self.detect_every <= 100, "detect_every", "between 0 and 100")
+        sized = self.detect_size.isdigit() and 64 <= int(self.detect_size) <= 8192
+        self._require(sized or self.detect_size in ("auto", "full"), "detect_size", "auto, full or 64 to 8192 pixels")
+        self._require(0 <= self.processes <= 256, "processes", "between 0 and 256")
+        for name in ("max_pixels", "max_duration", "max_streams", "worker_memory", "stall_timeout", "attempts"):
+            self._require(getattr(self, name) > 0, name, "above 0")
+
+    def _require(self, holds: bool, name: str, wanted: str) -> None:
+        if not holds:
+            raise UsageError(f"The setting {name} is {getattr(self, name)!r}; it must be {wanted}.")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Settings from the file, the environment and the overrides; an override of None means "not given"."""
+        values = _from_file() | _from_environment(os.environ) | {k: v for k, v in overrides.items() if v is not None}
+        return cls(**values)
+
+    def for_report(self) -> dict[str, Any]:
+        """The settings on which the result depends, as JSON types."""
+        chosen = [f.name for f in dataclasses.fields(self) if f.metadata["affects_result"]]
+        values = {name: getattr(self, name) for name in chosen}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parse_region(text: str) -> tuple[int, int, int, int]:
+    """'x,y,w,h' to four numbers. Raises `UsageError`."""
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().lstrip("-").isdigit() for part in parts):
+        raise UsageError(f"The region {text!r} is not four whole numbers x,y,w,h.")
+    x, y, w, h = (int(part) for part in parts)
+    return x, y, w, h
+
+
+def _is_region(region: tuple[int, ...]) -> bool:
+    return len(region) == 4 and min(region[:2]) >= 0 and min(region[2:]) > 0
+
+
+def _from_file() -> dict[str, Any]:
+    path = Path(os.environ.get("VISAGRAM_CONFIG", "visagram.toml"))
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read as TOML: {error}.") from error
+    return {name: _parse(name, value, str(path)) for name, value in values.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found = {f.name: environment.get(f"VISAGRAM_{f.name.upper()}") for f in dataclasses.fields(Settings)}
+    return {name: _parse(name, text, f"VISAGRAM_{name.upper()}") for name, text in found.items() if text}
+
+
+def _parse(name: str, value: Any, source: str) -> Any:
+    """A value from a file or the environment in the field's own type."""
+    kinds = {f.name: str(f.type) for f in dataclasses.fields(Settings)}
+    if name not in kinds:
+        raise UsageError(f"{source} sets '{name}', which is not a setting; the settings are {', '.join(kinds)}.")
+    kind = kinds[name]
+    try:
+        if kind.startswith("tuple"):
+            return parse_region(value) if isinstance(value, str) else tuple(int(part) for part in value)
+        if kind.startswith("int"):
+            return int(value)
+        if kind.startswith("float"):
+            return float(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{source}: {value!r} is not a value for '{name}'.") from error
+    return str(value)

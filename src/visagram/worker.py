@@ -1,0 +1,131 @@
+"""The worker process: probes and analyses segments that the main process names, under limits of its own.
+
+Started as a fresh interpreter by `visagram.workers`, never by fork or from the caller's `__main__`. It reads requests
+from standard input and writes messages to standard output; it ends when its input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import visagram.wire as wire
+from visagram.core.segments import Segment, Timeline
+from visagram.core.types import Frame
+from visagram.errors import VisagramError
+from visagram.settings import Settings
+
+if TYPE_CHECKING:
+    from visagram.compose import Models
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    requests, replies = _take_streams()
+    # The models' libraries take longer to load than a probe to run.
+    threading.Thread(target=_warm_up, daemon=True).start()
+    models: Models | None = None
+    while (request := wire.receive(requests)) is not None:
+        kind, values, arrays = request
+        settings = Settings(**_tuples(values["settings"]))
+        _limit(settings)
+        try:
+            if kind == "probe":
+                _probe(replies, Path(values["path"]), settings)
+            else:
+                models = _analyse(replies, values, arrays, settings, models)
+        except VisagramError as error:
+            wire.send(replies, "error", {"code": error.code, "message": str(error)})
+        except MemoryError:
+            wire.send(replies, "error", {"code": "decode_failed", "message": "The worker ran out of memory."})
+        except Exception as error:
+            trace = traceback.format_exc()
+            wire.send(replies, "error", {"code": "internal", "message": f"{type(error).__name__}: {error}", "trace": trace})
+
+
+def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the pipes for messages alone: whatever a library prints goes to standard error."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return requests, replies
+
+
+def _warm_up() -> None:
+    with contextlib.suppress(ImportError):
+        import visagram.compose  # noqa: F401
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _limit(settings: Settings) -> None:
+    """Bound what a hostile file can take: memory, and files it could write (none)."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+    if sys.platform == "linux":
+        wanted[resource.RLIMIT_AS] = settings.worker_memory << 20
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, hard))
+
+
+def _probe(replies: BinaryIO, path: Path, settings: Settings) -> None:
+    from visagram.media.probe import probe
+
+    facts, timeline = probe(path, settings)
+    values, arrays = wire.pack_timeline(timeline)
+    wire.send(replies, "probed", {"facts": wire.pack_facts(facts), "timeline": values}, arrays)
+
+
+def _analyse(
+    replies: BinaryIO, values: dict[str, Any], arrays: wire.Arrays, settings: Settings, models: Models | None
+) -> Models:
+    """Analyse one segment: a message per round, then one with its tracks and counts."""
+    from visagram.compose import Models, open_frames, open_stretch
+
+    facts = wire.unpack_facts(values["facts"])
+    segment = wire.unpack_segment(values["segment"], arrays)
+    timeline = wire.unpack_timeline(values["timeline"], {"pts": segment.pts[:0], "keys": segment.pts[:0]})
+    threads = int(values["threads"])
+    with open_frames(Path(values["path"]), facts, timeline, segment, settings, threads) as source:
+        if models is None or models.threads != threads:
+            models = Models(threads)
+        counted = _Counted(source, segment, timeline)
+        stretch = open_stretch(counted, models, facts, settings)
+        for observations in stretch:
+            wire.send(replies, "observations", {"frames": counted.frames}, wire.pack_observations(observations))
+        for track in stretch.tracks():
+            wire.send(replies, "track", *wire.pack_track(track))
+        done = {"frames": counted.frames, "span": counted.span, "damaged": source.damaged}
+        wire.send(replies, "done", done)
+    return models
+
+
+class _Counted:
+    """Frames passed on, and counted up to the overlap."""
+
+    def __init__(self, frames: Any, segment: Segment, timeline: Timeline) -> None:
+        self._frames = frames
+        overlap = segment.frames[segment.core : segment.core + 1]
+        self._stop = int(overlap[0]) if len(overlap) else None
+        self.frames, self.span = 0, 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            if self._stop is None or frame.index < self._stop:
+                self.frames += 1
+                self.span += float(frame.span)
+            yield frame
