@@ -8,7 +8,7 @@ TORCH := 2.13.0
 OUTPUT ?= results
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test test-all bench lint format lock clean
+.PHONY: help setup run test test-all bench bench-peer lint format lock clean
 
 help:
 	@echo "make run [VIDEO=path] [OUTPUT=folder]  analyse the sample clip, or your video"
@@ -49,8 +49,16 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest -m ""
 
+# CLIPS: further videos for the agreement.
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --json bench/results.json $(if $(wildcard $(PEER)),--peer $(PEER)) $(CLIPS)
+
+PEER := .venv-peer/bin/python
+bench-peer:
+	$(PYTHON) -m venv .venv-peer
+	$(PEER) -m pip install --quiet torch==$(TORCH)
+	$(PEER) -m pip install --quiet deepface==0.0.103 retina-face==0.0.19 flask onnx onnxscript av
+	$(MAKE) bench
 
 # The lock is one resolution for every platform; requirements.txt is its core part, with hashes.
 lock: $(VENV)/.dev

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +41,8 @@ TINY_JPEG = base64.b64decode(
 )
 
 
-def video_facts(name: str = "talk.mp4", frames: int = 100, rate: Fraction = Fraction(25), still: bool = False) -> VideoFacts:
+def video_facts(name: str = "talk.mp4", frames: int = 100, still: bool = False) -> VideoFacts:
+    rate = Fraction(25)
     return VideoFacts(
         name=name,
         bytes=4_215_331,
@@ -81,7 +83,7 @@ def observations(person: int, frames: Sequence[int], labels: Sequence[int], rate
     return Observations(
         frame=frame,
         time=frame / rate,
-        span=np.full(n, 1 / rate, np.float32),
+        span=np.full(n, 1 / rate),
         person=np.full(n, person, np.int32),
         track=np.full(n, person + 6, np.int32),
         box=box,
@@ -128,10 +130,7 @@ def person(rows: Observations, id: int, duration: float, name: str = "", thumbna
         mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0)) if len(usable) else (),
         measured=measured,
         unmeasured=unmeasured,
-        segments=tuple(
-            (float(seen.time[a]), float(seen.time[b - 1] + seen.span[b - 1]))
-            for a, b in zip(breaks, breaks[1:], strict=False)
-        ),
+        segments=tuple((float(seen.time[a]), float(seen.time[b - 1] + seen.span[b - 1])) for a, b in pairwise(breaks)),
         thumbnail=thumbnail,
     )
 
@@ -144,7 +143,7 @@ def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (
     named = dict(zip(ids, names, strict=False))
     return Report(
         video=facts,
-        settings={"start": 0.0, "end": None, "detect_every": 0, "detect_size": "auto", "seed": 0, "region": [0, 0, 640, 360]},
+        settings={"start": 0.0, "end": None, "detect_every": 0, "detect_size": "auto", "region": [0, 0, 640, 360]},
         models=(
             {"name": "retinaface-mobilenet025", "task": "face detection", "version": "1", "sha256": "ab" * 32},
             {"name": "expression-net", "task": "apparent expression", "version": "2", "sha256": "cd" * 32},
@@ -181,7 +180,7 @@ def no_people(name: str = "landscape.mp4") -> Report:
 def one_frame(name: str = "portrait.jpg") -> Report:
     facts = dataclasses.replace(video_facts(name, frames=1, still=True), duration=Fraction(0), rate=Fraction(0))
     rows = observations(1, [0], [EXPRESSIONS.index("surprise")])
-    return report_of(rows.with_columns(span=np.zeros(1, np.float32)), facts)
+    return report_of(rows.with_columns(span=np.zeros(1)), facts)
 
 
 def unusable_person() -> Report:

@@ -1,8 +1,8 @@
 """Visagram: a video in, a chart of apparent facial expression for every person out.
 
-    import visagram
-    report = visagram.analyze("talk.mp4")
-    report.people, report.to_pandas(), report.save("results/talk")
+import visagram
+report = visagram.analyze("talk.mp4")
+report.people, report.to_pandas(), report.save("results/talk")
 """
 
 from __future__ import annotations

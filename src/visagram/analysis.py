@@ -54,7 +54,7 @@ class Analysis:
     ) -> None:
         self.path = Path(path)
         self.settings = settings or Settings()
-        self._progress = progress or (lambda stage, completed, total: None)
+        self._progress = progress or _silent
         self._workers = workers
         self._facts: VideoFacts | None = None
         self._timeline: Timeline | None = None
@@ -89,7 +89,9 @@ class Analysis:
             raise UsageError(f"The region lies outside the picture of {facts.width}x{facts.height} pixels.")
         segments = plan(timeline, settings.start, settings.end, settings.sample_fps)
         if not segments:
-            raise UsageError(f"{self.path} ends after {float(facts.duration):.2f} s: there is no frame in the chosen range.")
+            raise UsageError(
+                f"{self.path} ends after {float(facts.duration):.2f} s: there is no frame in the chosen range."
+            )
         self._parts = [_Parts(segment) for segment in segments]
         total = sum(segment.core for segment in segments) or facts.frames
         self._progress("analyse", 0, total)
@@ -150,11 +152,13 @@ class Analysis:
             yield "No face was found. Small faces need a lower --min-face; profiles and covered faces are often missed."
 
 
-def analyze(
-    path: str | Path, settings: Settings | None = None, progress: Progress | None = None
-) -> Report:
+def analyze(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Report:
     """Analyse a video and return its report. Raises `VisagramError`."""
     return Analysis(path, settings, progress).report()
+
+
+def _silent(_stage: str, _completed: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 def _provisional(observations: Observations, segment: Segment) -> Observations:

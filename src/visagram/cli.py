@@ -54,7 +54,9 @@ def _help(name: str) -> str:
 @app.command()
 def analyze(
     videos: Annotated[list[str], typer.Argument(help="Videos or pictures; patterns such as '*.mp4' are expanded.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results (default: results).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the results (default: results).")
+    ] = None,
     formats: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="Write only this; repeatable (default: all but mp4).")
     ] = None,
@@ -129,7 +131,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Epochs, if not the recipe's own.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Train an expression model and write it as ONNX with its card."""
     try:
@@ -188,7 +190,7 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-def _interrupt(number: int, frame: Any) -> NoReturn:
+def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -203,8 +205,8 @@ def _usage(error: Exception) -> int:
     if "--debug" in sys.argv:
         raise error
     sys.stderr.write(
-        f"error: Something unforeseen happened ({type(error).__name__}: {error}): run again with --debug and report it. "
-        "[internal]\n"
+        f"error: Something unforeseen happened ({type(error).__name__}: {error}): "
+        "run again with --debug and report it. [internal]\n"
     )
     return SOME_FAILED
 
@@ -216,9 +218,7 @@ def _one(path: Path, settings: Settings, workers: Any, screen: Any) -> Report:
     return Analysis(path, settings, screen.progress, workers).report()
 
 
-def _save(
-    report: Report, path: Path, folder: Path, formats: list[str] | None, workers: Any, screen: Any
-) -> None:
+def _save(report: Report, path: Path, folder: Path, formats: list[str] | None, workers: Any, screen: Any) -> None:
     screen.progress("write", 0, 1)
     files = None if formats is None else [f for f in formats if f != Format.mp4]
     if files is None or files:
@@ -230,16 +230,16 @@ def _save(
 
 def _print_json(report: Report, *, several: bool) -> None:
     """The text of report.json; of several videos one line each, so that they can be told apart."""
-    from visagram.export.json import dump
+    from visagram.export.json import dumps
 
-    text = json.dumps(report.to_dict(), allow_nan=False) + "\n" if several else dump(report.to_dict())
+    text = json.dumps(report.to_dict(), allow_nan=False) + "\n" if several else dumps(report.to_dict())
     sys.stdout.write(text)
 
 
 def _expanded(videos: list[str]) -> Iterator[Path]:
     for text in videos:
         if not Path(text).exists() and any(sign in text for sign in "*?["):
-            found = sorted(glob.glob(text, recursive=True))
+            found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (any root, and a sorted list)
             yield from (Path(name) for name in found if Path(name).is_file()) if found else [Path(text)]
         else:
             yield Path(text)

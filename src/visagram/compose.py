@@ -24,6 +24,8 @@ MOST_SKIPPED = 8
 FRAMES_MEMORY = 64 << 20
 """Bytes of decoded frames that one round of the pipeline, and the queue before it, may each hold."""
 LONGEST_ROUND = 32
+LARGEST_STILL = 1920
+"""Longer side at which a photograph is looked at."""
 
 
 class Models:
@@ -40,7 +42,7 @@ class Models:
 
     def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
         picture = (facts.width, facts.height)
-        size = input_size(picture, settings.min_face, settings.detect_size)
+        size = detector_size(facts, settings)
         key = (picture, size, settings.region)
         if key not in self._detectors:
             self._detectors = {
@@ -55,9 +57,7 @@ def open_frames(
     path: Path, facts: VideoFacts, timeline: Timeline, segment: Segment, settings: Settings, threads: int
 ) -> SegmentFrames:
     """The decoder of a segment."""
-    return SegmentFrames(
-        path, facts, timeline, segment, settings, threads=threads, depth=round_length(facts)
-    )
+    return SegmentFrames(path, facts, timeline, segment, settings, threads=threads, depth=round_length(facts))
 
 
 def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Settings) -> Stretch:
@@ -71,6 +71,14 @@ def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Setti
     )
 
 
+def detector_size(facts: VideoFacts, settings: Settings) -> tuple[int, int]:
+    """Width and height of the detector's input. A single picture is looked at once, so it can be looked at closely."""
+    size = settings.detect_size
+    if size == "auto" and settings.min_face is None and facts.still:
+        size = str(min(max(facts.width, facts.height), LARGEST_STILL))
+    return input_size((facts.width, facts.height), settings.min_face, size)
+
+
 def look_distance(facts: VideoFacts, settings: Settings) -> int:
     """Frames from one look of the detector to the next, from how many frames a second are analysed."""
     rate = float(facts.rate) if settings.sample_fps is None else min(settings.sample_fps, float(facts.rate))
@@ -81,4 +89,3 @@ def round_length(facts: VideoFacts) -> int:
     """Frames that a round holds: as many as its memory allows."""
     frame_bytes = facts.coded_width * facts.coded_height * 3
     return int(np.clip(FRAMES_MEMORY // max(frame_bytes, 1), 2, LONGEST_ROUND))
-

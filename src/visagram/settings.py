@@ -1,7 +1,7 @@
 """Settings of an analysis, and the only reader of environment variables and `visagram.toml`.
 
-Precedence: an argument, then `VISAGRAM_<NAME>`, then `visagram.toml` in the working folder (or `VISAGRAM_CONFIG`), then the
-default. Every field's help text is its documentation; a test holds `docs/settings.md` to it.
+Precedence: an argument, then `VISAGRAM_<NAME>`, then `visagram.toml` in the working folder (or `VISAGRAM_CONFIG`),
+then the default. Every field's help text is its documentation; a test holds `docs/settings.md` to it.
 """
 
 from __future__ import annotations
@@ -35,19 +35,27 @@ class Settings:
     min_face: int | None = _setting(
         None, "Smallest face to find, in pixels (default: 40 at 1080p, scaled with the video's height, at least 20)."
     )
-    detect_every: int = _setting(0, "Run the detector at least every n-th frame; 1 is the reference, 0 chooses from the frame rate.")
-    detect_size: str = _setting("auto", "Longer side of the detector's input in pixels, 'full', or 'auto' (from the smallest face).")
-    seed: int = _setting(0, "Seed of the bootstrap.")
-    processes: int = _setting(0, "Worker processes; 0 means one per core. Does not change the result.", affects_result=False)
-    max_pixels: int = _setting(
-        8192 * 4320, "Refuse videos with more pixels per frame than this.", affects_result=False
+    detect_every: int = _setting(
+        0, "Run the detector at least every n-th frame; 1 is the reference, 0 chooses from the frame rate."
     )
+    detect_size: str = _setting(
+        "auto", "Longer side of the detector's input in pixels, 'full', or 'auto' (from the smallest face)."
+    )
+    seed: int = _setting(0, "Seed of the bootstrap.")
+    processes: int = _setting(
+        0, "Worker processes; 0 means one per core. Does not change the result.", affects_result=False
+    )
+    max_pixels: int = _setting(8192 * 4320, "Refuse videos with more pixels per frame than this.", affects_result=False)
     max_duration: float = _setting(24 * 3600.0, "Refuse videos longer than this, in seconds.", affects_result=False)
     max_streams: int = _setting(64, "Refuse containers with more streams than this.", affects_result=False)
     worker_memory: int = _setting(
-        6144, "Address space of a worker process in MiB (Linux); a decoder that wants more fails alone.", affects_result=False
+        6144,
+        "Address space of a worker process in MiB (Linux); a decoder that wants more fails alone.",
+        affects_result=False,
     )
-    stall_timeout: float = _setting(60.0, "Seconds without a sign of life after which a worker is ended.", affects_result=False)
+    stall_timeout: float = _setting(
+        60.0, "Seconds without a sign of life after which a worker is ended.", affects_result=False
+    )
     attempts: int = _setting(2, "How often a segment whose worker died is tried.", affects_result=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.segments import Segment, Timeline
-from visagram.core.types import Observations, TrackSummary, VideoFacts
+from visagram.core.types import COLUMNS, Observations, TrackSummary, VideoFacts
 
 LARGEST = 1 << 30
 _HEAD = struct.Struct(">I")
@@ -79,23 +79,21 @@ def pack_segment(segment: Segment) -> tuple[dict[str, Any], Arrays]:
 
 
 def unpack_segment(values: dict[str, Any], arrays: Arrays) -> Segment:
-    return Segment(
-        values["number"], arrays["pts"], arrays["frames"], arrays["spans"], values["core"], values["seek"]
-    )
+    return Segment(values["number"], arrays["pts"], arrays["frames"], arrays["spans"], values["core"], values["seek"])
 
 
 def pack_observations(observations: Observations) -> Arrays:
-    return {field.name: getattr(observations, field.name) for field in dataclasses.fields(Observations)}
+    return {name: getattr(observations, name) for name in COLUMNS}
 
 
 def unpack_observations(arrays: Arrays) -> Observations:
     """Raises `ValueError` where a column is missing or has another shape than it must."""
-    rows = len(arrays["frame"])
-    for field in dataclasses.fields(Observations):
-        column = arrays.get(field.name)
-        if column is None or column.shape != (rows, *field.metadata["shape"]) or column.dtype != field.metadata["dtype"]:
-            raise ValueError(f"the column {field.name} does not fit")
-    return Observations(**{field.name: arrays[field.name] for field in dataclasses.fields(Observations)})
+    rows = len(arrays.get("frame", ()))
+    for name, (dtype, shape) in COLUMNS.items():
+        column = arrays.get(name)
+        if column is None or column.shape != (rows, *shape) or column.dtype != dtype:
+            raise ValueError(f"the column {name} does not fit")
+    return Observations(**{name: arrays[name] for name in COLUMNS})
 
 
 def pack_track(track: TrackSummary) -> tuple[dict[str, Any], Arrays]:

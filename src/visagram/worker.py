@@ -10,19 +10,24 @@ import contextlib
 import os
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import visagram.wire as wire
-from visagram.core.segments import Segment, Timeline
+from visagram.core.segments import Segment
 from visagram.core.types import Frame
-from visagram.errors import VisagramError
+from visagram.errors import UsageError, VisagramError
 from visagram.settings import Settings
 
 if TYPE_CHECKING:
     from visagram.compose import Models
+
+
+SAY_EVERY = 0.1
+"""Seconds between two messages about progress."""
 
 
 def main() -> None:
@@ -34,10 +39,12 @@ def main() -> None:
     while (request := wire.receive(requests)) is not None:
         kind, values, arrays = request
         settings = Settings(**_tuples(values["settings"]))
-        _limit(settings)
+        _limit(settings, writes=kind == "annotate")
         try:
             if kind == "probe":
                 _probe(replies, Path(values["path"]), settings)
+            elif kind == "annotate":
+                _annotate(replies, values, arrays, settings)
             else:
                 models = _analyse(replies, values, arrays, settings, models)
         except VisagramError as error:
@@ -46,14 +53,16 @@ def main() -> None:
             wire.send(replies, "error", {"code": "decode_failed", "message": "The worker ran out of memory."})
         except Exception as error:
             trace = traceback.format_exc()
-            wire.send(replies, "error", {"code": "internal", "message": f"{type(error).__name__}: {error}", "trace": trace})
+            wire.send(
+                replies, "error", {"code": "internal", "message": f"{type(error).__name__}: {error}", "trace": trace}
+            )
 
 
 def _take_streams() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes for messages alone: whatever a library prints goes to standard error."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with open(os.devnull, "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     return requests, replies
 
@@ -67,13 +76,13 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def _limit(settings: Settings) -> None:
-    """Bound what a hostile file can take: memory, and files it could write (none)."""
+def _limit(settings: Settings, *, writes: bool) -> None:
+    """Bound what a hostile file can take: memory, and files it could write (none, unless the task `writes`)."""
     if sys.platform == "win32":
         return
     import resource
 
-    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: resource.RLIM_INFINITY if writes else 0}
     if sys.platform == "linux":
         wanted[resource.RLIMIT_AS] = settings.worker_memory << 20
     for kind, value in wanted.items():
@@ -103,7 +112,7 @@ def _analyse(
     with open_frames(Path(values["path"]), facts, timeline, segment, settings, threads) as source:
         if models is None or models.threads != threads:
             models = Models(threads)
-        counted = _Counted(source, segment, timeline)
+        counted = _Counted(source, segment)
         stretch = open_stretch(counted, models, facts, settings)
         for observations in stretch:
             wire.send(replies, "observations", {"frames": counted.frames}, wire.pack_observations(observations))
@@ -114,10 +123,32 @@ def _analyse(
     return models
 
 
+def _annotate(replies: BinaryIO, values: dict[str, Any], arrays: wire.Arrays, settings: Settings) -> None:
+    """Write the annotated video to the path that the main process made for it."""
+    from visagram.media.annotate import annotate
+    from visagram.media.probe import probe
+
+    path, said = Path(values["path"]), 0.0
+    facts, timeline = probe(path, settings)
+    if [facts.bytes, facts.frames, facts.width, facts.height] != values["shape"]:
+        raise UsageError(f"{path} is not the video that was analysed, or it has changed since: analyse it again.")
+
+    def progress(_stage: str, completed: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > SAY_EVERY:
+            said = time.monotonic()
+            wire.send(replies, "progress", {"completed": completed, "total": total})
+
+    names = {int(person): name for person, name in values["names"].items()}
+    rows = wire.unpack_observations(arrays)
+    annotate(path, facts, timeline, rows, names, Path(values["output"]), settings, progress)
+    wire.send(replies, "done")
+
+
 class _Counted:
     """Frames passed on, and counted up to the overlap."""
 
-    def __init__(self, frames: Any, segment: Segment, timeline: Timeline) -> None:
+    def __init__(self, frames: Iterable[Frame], segment: Segment) -> None:
         self._frames = frames
         overlap = segment.frames[segment.core : segment.core + 1]
         self._stop = int(overlap[0]) if len(overlap) else None

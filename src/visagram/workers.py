@@ -10,16 +10,20 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import visagram.wire as wire
 from visagram.core.segments import Segment, Timeline
-from visagram.core.types import VideoFacts
-from visagram.errors import BY_CODE, DecodeFailed, VisagramError
+from visagram.core.types import Progress, VideoFacts
+from visagram.errors import BY_CODE, DecodeFailed, OutputError, VisagramError
+from visagram.files import replace_file
 from visagram.settings import Settings, cores
+
+if TYPE_CHECKING:
+    from visagram.report import Report
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from visagram.worker import main; main()"
@@ -105,7 +109,7 @@ class Workers:
     def probe(self, path: Path) -> tuple[VideoFacts, Timeline]:
         """Probe a file in a worker. Raises the `InputError` that says what is wrong with it."""
         values = {"path": str(path.absolute()), "settings": dataclasses.asdict(self._settings)}
-        for _, (kind, answer, arrays) in self._run([("probe", values, {})], path):
+        for _, (kind, answer, arrays) in self._run([("probe", values, {})]):
             if kind == "probed":
                 return wire.unpack_facts(answer["facts"]), wire.unpack_timeline(answer["timeline"], arrays)
             raise DecodeFailed(f"{path} could not be probed ({answer.get('reason', 'no answer')}): it may be damaged.")
@@ -131,10 +135,38 @@ class Workers:
         for segment in segments:
             values, arrays = wire.pack_segment(segment)
             tasks.append(("segment", common | {"segment": values}, arrays))
-        for task, message in self._run(tasks, path):
+        for task, message in self._run(tasks):
             yield segments[task], message
 
-    def _run(self, tasks: list[Message], path: Path) -> Iterator[tuple[int, Message]]:
+    def annotate(self, path: Path, report: Report, output: Path, progress: Progress) -> None:
+        """Write the video at `path` with its `report` drawn in to `output`; whole or not at all.
+
+        Raises `InputError`, `OutputError`, and `UsageError` where it is not the video of the report.
+        """
+        values = {
+            "path": str(path.absolute()),
+            "settings": dataclasses.asdict(self._settings),
+            "shape": [report.video.bytes, report.video.frames, report.video.width, report.video.height],
+            "names": {person.id: person.name for person in report.people},
+        }
+        rows = wire.pack_observations(report.observations)
+        with replace_file(output) as partial:
+            task = ("annotate", values | {"output": str(partial.absolute())}, rows)
+            try:
+                # Closed in time: the worker must be gone before its file is removed.
+                with contextlib.closing(self._run([task])) as messages:
+                    for _, (kind, answer, _) in messages:
+                        if kind == "lost":
+                            raise DecodeFailed(
+                                f"{path} could not be annotated ({answer['reason']}): it may be damaged."
+                            )
+                        if kind == "progress":
+                            progress("annotate", int(answer["completed"]), int(answer["total"]))
+            except OutputError as error:
+                raise type(error)(str(error).replace(str(partial.absolute()), str(output))) from None
+        progress("annotate", report.video.frames, report.video.frames)
+
+    def _run(self, tasks: list[Message]) -> Generator[tuple[int, Message], None, None]:
         waiting = deque(range(len(tasks)))
         attempts = dict.fromkeys(waiting, 0)
         passed = dict.fromkeys(waiting, 0)
@@ -162,7 +194,7 @@ class Workers:
                         yield task, ("lost", {"reason": message[1].get("message", "the decoder crashed or hung")}, {})
                 elif kind == "error":
                     worker.task = None
-                    raise _rebuilt(message[1], path)
+                    raise _rebuilt(message[1])
                 else:
                     heard[task] += 1
                     if kind in ("done", "probed"):
@@ -215,10 +247,9 @@ class Workers:
             self._pool.append(_Worker(self._inbox, self._debug))
 
 
-def _rebuilt(values: dict[str, Any], path: Path) -> VisagramError:
+def _rebuilt(values: dict[str, Any]) -> VisagramError:
     """The error that a worker reported, as its own class."""
     error = BY_CODE.get(values["code"], VisagramError)(values["message"])
     if "trace" in values:
         error.add_note(values["trace"])
     return error
-

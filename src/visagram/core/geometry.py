@@ -19,7 +19,8 @@ def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
     areas = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)[None, :]
     union = np.maximum(areas - shared, np.finfo(np.float32).tiny)
-    return np.asarray(shared / union, np.float32)
+    # Rounding of far-off coordinates may leave a box more than its own union.
+    return np.asarray(np.minimum(shared / union, 1), np.float32)
 
 
 def nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
@@ -68,11 +69,13 @@ def scale_of(affine: NDArray[np.float64]) -> float:
     return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
 
 
-def display_to_plane(width: int, height: int, plane_width: int, plane_height: int, rotation: int) -> NDArray[np.float64]:
+def display_to_plane(
+    width: int, height: int, plane_width: int, plane_height: int, rotation: int
+) -> NDArray[np.float64]:
     """The affine map from the displayed picture (width x height) to a plane of another size and orientation.
 
-    rotation: degrees, a multiple of 90, by which the plane is turned counter-clockwise for display (FFmpeg's convention).
-    Pixel centres lie at whole numbers in both.
+    rotation: degrees, a multiple of 90, by which the plane is turned counter-clockwise for display (FFmpeg's
+    convention). Pixel centres lie at whole numbers in both.
     """
     turns = {
         0: ((1, 0), (0, 1), (0, 0)),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from visagram.core.types import TrackSummary
 
 SHARED_FRAMES = 3
-"""Two tracks seen side by side in more frames than this are two people; a few shared frames can be a double detection."""
+"""Two tracks seen side by side in more frames than this are two people; a few shared frames can be a double
+detection."""
 
 
 def group_people(tracks: Sequence[TrackSummary], together: NDArray[np.int64], threshold: float) -> list[list[int]]:

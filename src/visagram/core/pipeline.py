@@ -196,9 +196,7 @@ def _between(
     return Tracked(
         position=np.repeat(np.arange(start + 1, stop), people),
         track=np.tile(shared.astype(np.int32), steps),
-        faces=Faces(
-            boxes.reshape(-1, 4), landmarks.reshape(-1, 5, 2), np.tile(np.minimum(a.scores, b.scores), steps)
-        ),
+        faces=Faces(boxes.reshape(-1, 4), landmarks.reshape(-1, 5, 2), np.tile(np.minimum(a.scores, b.scores), steps)),
         detected=np.zeros(steps * people, bool),
     )
 

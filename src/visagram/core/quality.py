@@ -33,7 +33,8 @@ def judge(
     """Reasons (n,) as `Reason` values and quality (n,) in 0..1.
 
     boxes (n, 4), landmarks (n, 5, 2) in picture pixels; crops (n, 48, 48) aligned luma; picture: (width, height). The
-    first failing test in the order size, border, pose, blur gives the reason: each later one is only meaningful after it.
+    first failing test in the order size, border, pose, blur gives the reason: each later one is only meaningful after
+    it.
     """
     if not len(boxes):
         return np.empty(0, np.uint8), np.empty(0, np.float32)

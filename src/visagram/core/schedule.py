@@ -8,6 +8,7 @@ on until neighbours agree or touch: an entrance, an exit or a cut is found to th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def look(
         looked = sorted(found)
         pending = [
             (a + b) // 2
-            for a, b in zip(looked, looked[1:], strict=False)
+            for a, b in pairwise(looked)
             if b - a > 1 and not cuts[a + 1 : b + 1].any() and not agree(found[a], found[b])
         ]
     return found

@@ -1,6 +1,7 @@
 """Plan a video into segments and put their results together: what lets one machine's cores, or many machines, share it.
 
-The plan depends on the video and the settings alone. Segments begin at key frames and run a little over their end; tracks
+The plan depends on the video and the settings alone. Segments begin at key frames and run a little over their end;
+tracks
 of neighbours that lie on each other there are one track. One process runs the same plan as many do, so the result does
 not depend on how many there were.
 """
@@ -60,9 +61,7 @@ class Segment:
     seek: int
 
 
-def plan(
-    timeline: Timeline, start: float, end: float | None, sample_fps: float | None
-) -> list[Segment]:
+def plan(timeline: Timeline, start: float, end: float | None, sample_fps: float | None) -> list[Segment]:
     """The segments of a video; an empty list where the chosen range holds no frame.
 
     Without timestamps there is nothing to plan with: one segment with an empty `pts` stands for the whole video.
@@ -74,7 +73,7 @@ def plan(
     if not len(chosen):
         return []
     pts = timeline.pts[chosen]
-    stop = timeline.end if end is None else min(timeline.end, int(Fraction(end) / timeline.base))
+    stop = timeline.end if end is None else min(timeline.end, round(Fraction(end) / timeline.base))
     spans = np.diff(pts, append=max(stop, int(pts[-1]) + 1))
     bounds = _bounds(timeline, pts)
     segments = []
@@ -85,9 +84,7 @@ def plan(
             over = min(max(over, last + 4), len(pts))
         before = timeline.keys[timeline.keys <= pts[first]]
         seek = int(before[-1]) if len(before) else 0
-        segments.append(
-            Segment(number, pts[first:over], chosen[first:over], spans[first:over], last - first, seek)
-        )
+        segments.append(Segment(number, pts[first:over], chosen[first:over], spans[first:over], last - first, seek))
     return segments
 
 
@@ -102,7 +99,7 @@ def _chosen(timeline: Timeline, start: float, end: float | None, sample_fps: flo
         return chosen
     # The first frame in each slot of 1 / sample_fps seconds.
     slots = np.floor(timeline.pts[chosen] * float(timeline.base) * sample_fps + 1e-6)
-    return chosen[np.concatenate([[True], np.diff(slots) > 0])]
+    return np.asarray(chosen[np.concatenate([[True], np.diff(slots) > 0])])
 
 
 def _bounds(timeline: Timeline, pts: NDArray[np.int64]) -> list[int]:
@@ -121,7 +118,8 @@ def _bounds(timeline: Timeline, pts: NDArray[np.int64]) -> list[int]:
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
     """What a segment's analysis returns. observations: with track numbers of the segment, overlap included. core_frames
-    and core_span: frames decoded, and seconds they stand for, without the overlap. damaged: frames that did not decode."""
+    and core_span: frames decoded, and seconds they stand for, without the overlap. damaged: frames that did not
+    decode."""
 
     segment: Segment
     observations: Observations
@@ -168,7 +166,9 @@ def _core(result: SegmentResult) -> Observations:
 
 def _joined(before: SegmentResult, after: SegmentResult) -> dict[int, int]:
     """Which track of `after` continues which of `before`, by their boxes in the frames that both analysed."""
-    over = before.observations[before.observations.frame >= after.segment.frames[:1].min(initial=np.iinfo(np.int64).max)]
+    over = before.observations[
+        before.observations.frame >= after.segment.frames[:1].min(initial=np.iinfo(np.int64).max)
+    ]
     theirs = after.observations[np.isin(after.observations.frame, over.frame)]
     old, new = np.unique(over.track), np.unique(theirs.track)
     if not len(old) or not len(new):
@@ -179,7 +179,9 @@ def _joined(before: SegmentResult, after: SegmentResult) -> dict[int, int]:
             mine, other = theirs[theirs.track == a], over[over.track == b]
             _, i, j = np.intersect1d(mine.frame, other.frame, return_indices=True)
             if len(i):
-                likeness[row, column] = np.mean([iou(mine.box[[k]], other.box[[m]])[0, 0] for k, m in zip(i, j, strict=True)])
+                likeness[row, column] = np.mean(
+                    [iou(mine.box[[k]], other.box[[m]])[0, 0] for k, m in zip(i, j, strict=True)]
+                )
     return {int(new[row]): int(old[column]) for row, column in assign(1 - likeness, 1 - SAME_PLACE)}
 
 

@@ -22,9 +22,7 @@ def person_statistics(
     usable = seen[seen.usable]
     counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
     measured = float(usable.span.sum())
-    unmeasured = {
-        reason.label: float(seen.span[seen.reason == reason].sum()) for reason in list(Reason)[1:]
-    }
+    unmeasured = {reason.label: float(seen.span[seen.reason == reason].sum()) for reason in list(Reason)[1:]}
     unmeasured[NOT_DECODED] = not_decoded
     unmeasured[NOT_VISIBLE] = max(0.0, analysed - measured - sum(unmeasured.values()))
     return Person(
@@ -59,15 +57,18 @@ def shares_with_intervals(
 ) -> tuple[Share, ...]:
     """Weighted share of each column of a 0/1 series (n, k) with a 95 % interval for autocorrelated steps.
 
-    The variance of each share comes from the circular block bootstrap (Politis & Romano 1992) with automatic block length
+    The variance of each share comes from the circular block bootstrap (Politis & Romano 1992) with automatic block
+    length
     (Politis & White 2004, doi 10.1081/ETR-120028836). It says how many independent frames the series is worth, and that
-    number enters Wilson's score interval (1927) with Student's quantile for the number of blocks, which keeps its coverage
-    near 0 and 1, where percentiles of the bootstrap collapse.
+    number enters Wilson's score interval (1927) with Student's quantile for the number of blocks, which keeps its
+    coverage near 0 and 1, where percentiles of the bootstrap collapse.
     """
     indicators, weights = _coarse(indicators, weights)
     steps = len(indicators)
     values = weights @ indicators / weights.sum()
-    varying = (values > 0) & (values < 1)
+    # Told from the series: rounding leaves the mean of ones beside 1.
+    varying = np.ptp(indicators, axis=0) > 1e-9
+    values = np.where(varying, values, np.round(values))
     lengths = [block_length(indicators[:, k]) for k in np.flatnonzero(varying)]
     block = max(lengths, default=max(1, round(np.sqrt(steps))))
     # Three times the length that minimises the variance's squared error: what matters for coverage is its bias, which
@@ -173,7 +174,8 @@ def _bootstrap_variances(
 
 
 def _student_quantile(freedom: float) -> float:
-    """97.5 % quantile of Student's t by Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), within 1 % from 2.5 on."""
+    """97.5 % quantile of Student's t by Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), within 1 % from 2.5
+    on."""
     z = NORMAL_QUANTILE
     terms = (
         (z**3 + z) / 4,

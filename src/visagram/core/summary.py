@@ -28,9 +28,7 @@ class Summary:
     totals: Totals
 
 
-def summarise(
-    results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int
-) -> Summary:
+def summarise(results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int) -> Summary:
     """People and totals from the results of all segments that could be analysed, in plan order.
 
     analysed: seconds that should have been analysed, the frames that did not decode included. threshold: cosine from
@@ -81,9 +79,7 @@ def _one_face_each(table: Observations) -> Observations:
     return table[~again]
 
 
-def _totals(
-    table: Observations, results: Sequence[SegmentResult], frames: int, analysed: float, seed: int
-) -> Totals:
+def _totals(table: Observations, results: Sequence[SegmentResult], frames: int, analysed: float, seed: int) -> Totals:
     usable = table[table.usable]
     _, first = np.unique(usable.frame, return_index=True)
     covered = float(usable.span[first].sum())
@@ -93,7 +89,7 @@ def _totals(
         frames_damaged=sum(result.damaged for result in results),
         frames_with_faces=len(np.unique(table.frame)),
         duration=analysed,
-        coverage=min(1.0, covered / analysed) if analysed > 0 else 0.0,
+        coverage=round(min(1.0, covered / analysed), 9) if analysed > 0 else 0.0,
         emotion_counts=tuple(int(c) for c in counts),
         shares=expression_shares(usable, seed),
     )

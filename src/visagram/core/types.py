@@ -41,7 +41,8 @@ NOT_DECODED = "not_decoded"
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its start."""
+    """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its
+    start."""
 
     name: str
     bytes: int
@@ -83,8 +84,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Faces of one frame. boxes: (n, 4) float32. landmarks: (n, 5, 2) float32: right eye, left eye, nose, right and left
-    mouth corner as seen in the picture from left to right. scores: (n,) float32 in 0..1. No face is an empty `Faces`."""
+    """Faces of one frame. boxes: (n, 4) float32. landmarks: (n, 5, 2) float32: right eye, left eye, nose, right and
+    left mouth corner as seen in the picture from left to right. scores: (n,) float32 in 0..1. No face is an empty
+    `Faces`."""
 
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
@@ -101,8 +103,21 @@ class Faces:
         return Faces(self.boxes[which], self.landmarks[which], self.scores[which])
 
 
-def _column(dtype: str, *shape: int) -> NDArray[np.generic]:
-    return field(metadata={"dtype": dtype, "shape": shape})  # type: ignore[no-any-return]
+COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "frame": ("int64", ()),
+    "time": ("float64", ()),
+    "span": ("float64", ()),
+    "person": ("int32", ()),
+    "track": ("int32", ()),
+    "box": ("float32", (4,)),
+    "landmarks": ("float32", (5, 2)),
+    "score": ("float32", ()),
+    "detected": ("bool", ()),
+    "reason": ("uint8", ()),
+    "quality": ("float32", ()),
+    "posterior": ("float32", (len(EXPRESSIONS),)),
+}
+"""The columns of `Observations`: dtype, and shape of one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,33 +129,33 @@ class Observations:
     detections). reason: a `Reason`. quality: 0..1. posterior: rows sum to 1, NaN where unusable.
     """
 
-    frame: NDArray[np.int64] = _column("int64")  # type: ignore[assignment]
-    time: NDArray[np.float64] = _column("float64")  # type: ignore[assignment]
-    span: NDArray[np.float64] = _column("float64")  # type: ignore[assignment]
-    person: NDArray[np.int32] = _column("int32")  # type: ignore[assignment]
-    track: NDArray[np.int32] = _column("int32")  # type: ignore[assignment]
-    box: NDArray[np.float32] = _column("float32", 4)  # type: ignore[assignment]
-    landmarks: NDArray[np.float32] = _column("float32", 5, 2)  # type: ignore[assignment]
-    score: NDArray[np.float32] = _column("float32")  # type: ignore[assignment]
-    detected: NDArray[np.bool_] = _column("bool")  # type: ignore[assignment]
-    reason: NDArray[np.uint8] = _column("uint8")  # type: ignore[assignment]
-    quality: NDArray[np.float32] = _column("float32")  # type: ignore[assignment]
-    posterior: NDArray[np.float32] = _column("float32", 7)  # type: ignore[assignment]
+    frame: NDArray[np.int64]
+    time: NDArray[np.float64]
+    span: NDArray[np.float64]
+    person: NDArray[np.int32]
+    track: NDArray[np.int32]
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    score: NDArray[np.float32]
+    detected: NDArray[np.bool_]
+    reason: NDArray[np.uint8]
+    quality: NDArray[np.float32]
+    posterior: NDArray[np.float32]
 
     @classmethod
     def empty(cls) -> Observations:
-        return cls(**{f.name: np.empty((0, *f.metadata["shape"]), f.metadata["dtype"]) for f in dataclasses.fields(cls)})
+        return cls(**{name: np.empty((0, *shape), dtype) for name, (dtype, shape) in COLUMNS.items()})
 
     @classmethod
     def concatenate(cls, parts: Iterable[Observations]) -> Observations:
         kept: Sequence[Observations] = [cls.empty(), *parts]
-        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in kept]) for f in dataclasses.fields(cls)})
+        return cls(**{name: np.concatenate([getattr(part, name) for part in kept]) for name in COLUMNS})
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def __getitem__(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Observations:
-        return Observations(**{f.name: getattr(self, f.name)[which] for f in dataclasses.fields(self)})
+        return Observations(**{name: getattr(self, name)[which] for name in COLUMNS})
 
     def with_columns(self, **columns: NDArray[np.generic]) -> Observations:
         return dataclasses.replace(self, **columns)  # type: ignore[arg-type]
@@ -148,7 +163,7 @@ class Observations:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(n,) whether the face votes."""
-        return self.reason == Reason.NONE
+        return np.asarray(self.reason == Reason.NONE)
 
     @property
     def emotion(self) -> NDArray[np.int8]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from visagram.errors import UsageError
 from visagram.export import html, json, npy, table, vtt
+from visagram.files import output_error
 
 if TYPE_CHECKING:
     from visagram.report import Report
@@ -29,7 +30,7 @@ CHOICES = (*FORMATS, ANNOTATED)
 
 
 def save(report: Report, folder: Path, formats: Iterable[str] | None = None) -> list[Path]:
-    """Write the report's files into `folder` (made if missing) and return their paths. formats: by default all `FORMATS`.
+    """Write the report's files into `folder` (made if missing) and return their paths. formats: all `FORMATS` if None.
 
     Each file is replaced in one step. Where the folder already holds a report with more people, their files go, so that
     the folder never mixes two analyses. Raises `UsageError` for an unknown format, `OutputError`.
@@ -44,8 +45,15 @@ def save(report: Report, folder: Path, formats: Iterable[str] | None = None) -> 
     written = [path for name in chosen for path in FORMATS[name](report, folder)]
     for person in before - {person.id for person in report.people}:
         for ending in ("_statistics.json", ".jpg", "_embeddings.npy", "_embeddings.json"):
-            (folder / f"face_{person}{ending}").unlink(missing_ok=True)
+            _remove(folder / f"face_{person}{ending}")
     return written
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def _people_in(folder: Path) -> set[int]:

@@ -6,7 +6,6 @@ content security policy allows the scripts by their hashes and no load from anyw
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
@@ -63,14 +62,17 @@ def page(report: Report) -> str:
 def fragment(report: Report) -> str:
     """A compact table for a notebook: one row per person."""
     cell = 'style="text-align:left;vertical-align:middle"'
-    heads = "".join(f"<th {cell}>{head}</th>" for head in ("", "person", "in the picture", "apparent expression", "shares"))
+    names = ("", "person", "in the picture", "apparent expression", "shares")
+    heads = "".join(f"<th {cell}>{name}</th>" for name in names)
     rows = []
     for person in report.people:
         shares = ", ".join(f"{name} {percent(share.value)}" for name, share in ranked(person, 0.05)) or "–"
-        cells = (thumbnail(person, 40), text(person.name), clock(person.screen_time), mostly(person) or "not measured", shares)
+        seen, shown = clock(person.screen_time), mostly(person) or "not measured"
+        cells = (thumbnail(person, 40), text(person.name), seen, shown, shares)
         rows.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in cells) + "</tr>")
     body = "".join(rows) or f'<tr><td {cell} colspan="5">No face was found.</td></tr>'
-    caption = f"{text(report.video.name)}: {percent(report.totals.coverage)} of {clock(report.totals.duration)} measured"
+    measured = f"{percent(report.totals.coverage)} of {clock(report.totals.duration)} measured"
+    caption = f"{text(report.video.name)}: {measured}"
     return f"<table><caption {cell}>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -85,7 +87,8 @@ def _timeline(report: Report) -> str:
 <ul class="legend">{legend}<li><span class="swatch seen"></span>in the picture, not measured</li></ul>
 <div class="timeline" style="--lane:{LANE_PIXELS}px;--strip:{strip}px;--plot:{LANE_PIXELS * len(report.people)}px">
 <ol class="rail">{rail}</ol>
-<div class="plot" id="timeline" role="img" aria-label="Timeline of apparent expression, one lane per person; the table under Numbers holds its totals"></div>
+<div class="plot" id="timeline" role="img"
+aria-label="Timeline of apparent expression, one lane per person; the tables under Numbers hold its totals"></div>
 </div>
 <noscript><p class="muted">The timeline needs JavaScript; everything else on this page does not.</p></noscript>
 <p class="muted hint fine">Drag to zoom in, double-click to see everything again.</p>
@@ -107,11 +110,10 @@ def _people(report: Report) -> str:
 def _figure(report: Report) -> str:
     """The figure as data. The page has its own legend and lane heads, so the figure leaves them out."""
     figure = timeline(report)
-    figure.update_layout(showlegend=False, margin={"l": 16, "r": 16})
+    figure.update_layout(showlegend=False, margin={"l": 22, "r": 22})
     figure.update_yaxes(showticklabels=False)
     # "</script" and "<!--" end or change a script element wherever they stand.
     data = figure.to_json().replace("<", "\\u003c")
-    json.loads(data)
     return f'<script type="application/json" id="figure">{data}</script>'
 
 

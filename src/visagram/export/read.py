@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.types import EXPRESSIONS, Observations, Person, Share, Totals, VideoFacts
+from visagram.core.types import Observations, Person, Share, Totals, VideoFacts
 from visagram.errors import DataError
 from visagram.export import table
 from visagram.export.json import SCHEMA, SCHEMA_VERSION, thumbnail_name
+from visagram.export.untrusted import Part
 from visagram.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_RATIONAL = re.compile(r"\d{1,24}/0*[1-9]\d{0,23}")
 _LARGEST_REPORT = 256 << 20
 _LARGEST_THUMBNAIL = 16 << 20
 
 
 def read_report(folder: Path) -> Report:
-    """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong in it."""
+    """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong."""
     path = folder / "report.json"
-    content = _Part(str(path), _load(path))
+    content = Part(str(path), _load(path))
     _check_version(content)
     people = tuple(_person(part, folder) for part in content.parts("people"))
     if len({person.id for person in people}) != len(people):
@@ -43,69 +41,6 @@ def read_report(folder: Path) -> Report:
         warnings=tuple(content.each("warnings", str)),
         observations=_observations(folder / "observations.parquet", {person.id for person in people}),
     )
-
-
-class _Part:
-    """A JSON object from outside; every access checks the type and knows where it is for the error's text."""
-
-    def __init__(self, place: str, value: Any) -> None:
-        self.place = place
-        self.value: dict[str, Any] = value
-        if not isinstance(value, dict):
-            self.refuse("an object is expected here")
-
-    def refuse(self, what: str) -> NoReturn:
-        raise DataError(f"{self.place}: {what}. Analyse the video again.")
-
-    def get(self, name: str, kind: type, *, optional: bool = False) -> Any:
-        """A field of exactly this type; a whole number may stand for a float, but true is no number."""
-        value = self.value.get(name)
-        if optional and value is None:
-            return None
-        if kind is float and type(value) is int and abs(value) < 1 << 63:
-            return float(value)
-        if type(value) is not kind:
-            self.refuse(f"'{name}' is missing or not of type {kind.__name__}")
-        return value
-
-    def number(self, name: str) -> float:
-        """A float; null is what JSON holds for NaN."""
-        value = self.get(name, float, optional=True)
-        return float("nan") if value is None else float(value)
-
-    def whole(self, name: str) -> int:
-        value: int = self.get(name, int)
-        return value if 0 <= value < 1 << 63 else self.refuse(f"'{name}' is {str(value)[:20]}")
-
-    def part(self, name: str) -> _Part:
-        return _Part(f"{self.place} › {name}", self.value.get(name))
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        return self.part(name).value
-
-    def parts(self, name: str) -> list[_Part]:
-        entries = self.get(name, list)
-        return [_Part(f"{self.place} › {name}[{index}]", entry) for index, entry in enumerate(entries)]
-
-    def each(self, name: str, kind: type) -> list[Any]:
-        entries: list[Any] = self.get(name, list)
-        if any(type(entry) is not kind for entry in entries):
-            self.refuse(f"'{name}' holds something other than {kind.__name__}")
-        return entries
-
-    def by_expression(self, name: str, read: Callable[[_Part, str], Any]) -> tuple[Any, ...]:
-        """One value per expression, or none at all."""
-        part = self.part(name)
-        if part.value and set(part.value) != set(EXPRESSIONS):
-            part.refuse("exactly the seven expressions are expected here")
-        return tuple(read(part, expression) for expression in EXPRESSIONS) if part.value else ()
-
-    def rational(self, name: str) -> Fraction:
-        text = self.get(f"{name}_exact", str)
-        # Checked before it is parsed: Fraction would also take '1e999999999' and never come back.
-        if not _RATIONAL.fullmatch(text):
-            self.refuse(f"'{name}_exact' is not a rational number such as 30000/1001")
-        return Fraction(text)
 
 
 def _load(path: Path) -> Any:
@@ -124,7 +59,7 @@ def _load(path: Path) -> Any:
         raise _unreadable(path, error) from error
 
 
-def _check_version(content: _Part) -> None:
+def _check_version(content: Part) -> None:
     if content.value.get("schema") != SCHEMA:
         content.refuse(f"this is not a {SCHEMA}")
     version = content.get("schema_version", str)
@@ -132,19 +67,32 @@ def _check_version(content: _Part) -> None:
         content.refuse(f"the schema version {version[:20]!r} is damaged")
     if int(version.split(".")[0]) > int(SCHEMA_VERSION.split(".")[0]):
         raise DataError(
-            f"{content.place} has the schema version {version}, and this Visagram reads up to {SCHEMA_VERSION}: update it."
+            f"{content.place} has the schema version {version}; this Visagram reads up to {SCHEMA_VERSION}. Update it."
         )
 
 
-def _video(part: _Part) -> VideoFacts:
-    texts = {name: part.get(name, str) for name in ("name", "container", "codec", "pixel_format")}
-    sizes = {name: part.whole(name) for name in ("bytes", "width", "height", "coded_width", "coded_height", "frames")}
-    flags = {name: part.get(name, bool) for name in ("variable_rate", "has_audio", "still")}
-    times = {"duration": part.rational("duration"), "rate": part.rational("rate")}
-    return VideoFacts(rotation=part.get("rotation", int), **texts, **sizes, **flags, **times)
+def _video(part: Part) -> VideoFacts:
+    return VideoFacts(
+        name=part.get("name", str),
+        bytes=part.whole("bytes"),
+        container=part.get("container", str),
+        codec=part.get("codec", str),
+        pixel_format=part.get("pixel_format", str),
+        width=part.whole("width"),
+        height=part.whole("height"),
+        coded_width=part.whole("coded_width"),
+        coded_height=part.whole("coded_height"),
+        rotation=part.get("rotation", int),
+        frames=part.whole("frames"),
+        duration=part.rational("duration"),
+        rate=part.rational("rate"),
+        variable_rate=part.get("variable_rate", bool),
+        has_audio=part.get("has_audio", bool),
+        still=part.get("still", bool),
+    )
 
 
-def _person(part: _Part, folder: Path) -> Person:
+def _person(part: Part, folder: Path) -> Person:
     id = part.whole("id")
     if not 0 < id < 1 << 31:
         part.refuse("'id' is not between 1 and 2147483647")
@@ -156,9 +104,9 @@ def _person(part: _Part, folder: Path) -> Person:
         tracks=tuple(part.each("tracks", int)),
         frames_seen=part.whole("frames_seen"),
         frames_usable=part.whole("frames_usable"),
-        emotion_counts=part.by_expression("emotion_counts", _Part.whole),
+        emotion_counts=part.by_expression("emotion_counts", Part.whole),
         shares=_shares(part),
-        mean_posterior=part.by_expression("average_confidences", _Part.number),
+        mean_posterior=part.by_expression("average_confidences", Part.number),
         unmeasured={reason: unmeasured.number(reason) for reason in unmeasured.value},
         segments=tuple(_segment(part, pair) for pair in part.each("segments", list)),
         thumbnail=_thumbnail(part, folder, id),
@@ -166,21 +114,21 @@ def _person(part: _Part, folder: Path) -> Person:
     )
 
 
-def _segment(part: _Part, pair: list[Any]) -> tuple[float, float]:
+def _segment(part: Part, pair: list[Any]) -> tuple[float, float]:
     if len(pair) != 2 or any(type(value) not in (int, float) for value in pair):
         part.refuse("'segments' holds something other than pairs of seconds")
     return float(pair[0]), float(pair[1])
 
 
-def _shares(part: _Part) -> tuple[Share, ...]:
-    def share(shares: _Part, expression: str) -> Share:
+def _shares(part: Part) -> tuple[Share, ...]:
+    def share(shares: Part, expression: str) -> Share:
         values = shares.part(expression)
         return Share(values.number("value"), values.number("low"), values.number("high"))
 
     return part.by_expression("shares", share)
 
 
-def _thumbnail(part: _Part, folder: Path, id: int) -> bytes:
+def _thumbnail(part: Part, folder: Path, id: int) -> bytes:
     name = part.get("thumbnail", str, optional=True)
     if name is None:
         return b""
@@ -189,7 +137,7 @@ def _thumbnail(part: _Part, folder: Path, id: int) -> bytes:
     path = folder / name
     try:
         with path.open("rb") as file:
-            picture = file.read(_LARGEST_THUMBNAIL)
+            picture: bytes = file.read(_LARGEST_THUMBNAIL)
     except OSError as error:
         raise _unreadable(path, error) from error
     if not picture.startswith(b"\xff\xd8"):
@@ -197,14 +145,14 @@ def _thumbnail(part: _Part, folder: Path, id: int) -> bytes:
     return picture
 
 
-def _totals(part: _Part) -> Totals:
+def _totals(part: Part) -> Totals:
     return Totals(
         frames=part.whole("frames"),
         frames_damaged=part.whole("frames_damaged"),
         frames_with_faces=part.whole("frames_with_faces"),
         duration=part.number("duration"),
         coverage=part.number("coverage"),
-        emotion_counts=part.by_expression("emotion_counts", _Part.whole),
+        emotion_counts=part.by_expression("emotion_counts", Part.whole),
         shares=_shares(part),
     )
 
@@ -253,7 +201,7 @@ def _rows(found: pa.Table) -> Observations:
     return Observations(
         frame=column("frame", pa.int64(), nulls=False),
         time=column("time_s", pa.float64(), nulls=False),
-        span=column("span_s", pa.float32()),
+        span=column("span_s", pa.float64()),
         person=column("person", pa.int32(), nulls=False),
         track=column("track", pa.int32(), nulls=False),
         box=matrix(table.BOX),

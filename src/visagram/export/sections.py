@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from visagram.core.types import EXPRESSIONS
 from visagram.export.words import (
+    REASONS,
     clock,
     count,
     exact,
@@ -46,13 +48,13 @@ def thumbnail(person: Person, side: int) -> str:
 
 def intro(report: Report) -> str:
     """Name, facts, the sentence, the warnings and the key figures."""
-    totals, facts_ = report.totals, report.video
-    whole = "the whole video" if totals.duration > float(facts_.duration) - 0.1 else f"of {clock(float(facts_.duration))}"
+    totals, length = report.totals, float(report.video.duration)
+    whole = "the whole video" if totals.duration > length - 0.1 else f"of {clock(length)}"
     frames = [f"{totals.frames_with_faces:,} with a face"]
     frames += [f"{totals.frames_damaged:,} damaged"] if totals.frames_damaged else []
     figures = [
         ("People", f"{len(report.people)}", "by likeness of their faces" if report.people else "no face was found"),
-        ("Analysed", *(("1", "still picture") if facts_.still else (clock(totals.duration), whole))),
+        ("Analysed", *(("1", "still picture") if report.video.still else (clock(totals.duration), whole))),
         ("Frames", f"{totals.frames:,}", ", ".join(frames)),
         ("Measured", percent(totals.coverage), "of the time, at least one face"),
     ]
@@ -74,12 +76,12 @@ def person_card(person: Person, duration: float) -> str:
         dominant = f'<span class="swatch x-{person.dominant}"></span>{mostly(person)}'
     else:
         dominant = "no frame was clear enough to measure"
-    when = f"in the picture {clock(person.screen_time)}, first at {moment(person.first_seen)}"
+    when = f"in the picture {clock(person.screen_time)}, first at {moment(person.first_seen)}" if duration else ""
     return f"""<article class="panel" aria-label="{text(person.name)}">
 <div class="who">{thumbnail(person, 80)}<div>
 <h3>{text(person.name)}</h3>
 <p class="dominant">{dominant}</p>
-<p class="muted">{when if duration else "in the picture"}</p>
+<p class="muted">{when}</p>
 </div></div>
 {_bars(person)}
 {_spent(person) if duration else ""}
@@ -95,7 +97,8 @@ def _bars(person: Person) -> str:
             f'<span class="value{"" if share.value else " zero"}">{percent(share.value)}</span>'
             f'<span class="range">{interval(share, "–")}</span></li>'
         )
-    return f'<ul class="bars" aria-label="Share of measured time by apparent expression">{"".join(rows)}</ul>' if rows else ""
+    label = "Share of measured time by apparent expression"
+    return f'<ul class="bars" aria-label="{label}">{"".join(rows)}</ul>' if rows else ""
 
 
 def _spent(person: Person) -> str:
@@ -111,25 +114,24 @@ def _spent(person: Person) -> str:
 
 def numbers(report: Report) -> str:
     """Every number of the people, as two tables."""
-    expressions = "".join(_expression_rows(person) for person in report.people)
-    reasons = list(dict.fromkeys(name for person in report.people for name, _ in unmeasured(person)))
-    heads = "".join(f'<th scope="col">{text(reason_words(reason))}</th>' for reason in reasons)
-    times = "".join(_time_row(person, reasons) for person in report.people)
+    found = {name for person in report.people for name, _ in unmeasured(person)}
+    reasons = [name for name in REASONS if name in found] + sorted(found - set(REASONS))
+    shares = ("person", "expression", "share of measured time", "95 % interval", "mean probability", "frames")
+    times = ("person", "first seen", "last seen", "in the picture", "measured", *map(reason_words, reasons))
     return f"""<section aria-labelledby="numbers">
 <h2 id="numbers">Numbers</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of apparent expressions"><table>
-<caption>Apparent expression</caption>
-<thead><tr><th scope="col">person</th><th scope="col" class="word">expression</th><th scope="col">share of measured time</th>
-<th scope="col">95 % interval</th><th scope="col">mean probability</th><th scope="col">frames</th></tr></thead>
-{expressions}
-</table></div>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of times"><table>
-<caption>Time in seconds</caption>
-<thead><tr><th scope="col">person</th><th scope="col">first seen</th><th scope="col">last seen</th><th scope="col">in the picture</th>
-<th scope="col">measured</th>{heads}<th scope="col">frames seen</th><th scope="col">frames measured</th></tr></thead>
-<tbody>{times}</tbody>
-</table></div>
+{_table("Apparent expression", shares, "".join(_expression_rows(person) for person in report.people))}
+{_table("Time in seconds", (*times, "frames seen", "frames measured"), _time_rows(report.people, reasons))}
 </section>"""
+
+
+def _table(caption: str, heads: tuple[str, ...], bodies: str, words: tuple[str, ...] = ("expression",)) -> str:
+    """A table that scrolls by itself where it is too wide. words: the columns of text, aligned left."""
+    cells = "".join(f'<th scope="col"{" class=word" if head in words else ""}>{text(head)}</th>' for head in heads)
+    return f"""<div class="scroll" tabindex="0" role="region" aria-label="Table: {caption}"><table>
+<caption>{caption}</caption>
+<thead><tr>{cells}</tr></thead>
+{bodies}</table></div>"""
 
 
 def _expression_rows(person: Person) -> str:
@@ -137,7 +139,7 @@ def _expression_rows(person: Person) -> str:
     for k, name in enumerate(EXPRESSIONS):
         share = person.shares[k] if person.shares else None
         mean = f"{person.mean_posterior[k]:.3f}" if person.mean_posterior else "–"
-        value, range_ = (exact(share.value), f"{exact(share.low)} – {exact(share.high)}") if share else ("–", "–")
+        value, range_ = (exact(share.value), f"{share.low * 100:.1f} – {exact(share.high)}") if share else ("–", "–")
         head = f'<th scope="rowgroup" rowspan="{len(EXPRESSIONS)}">{text(person.name)}</th>' if k == 0 else ""
         frames = f"{person.emotion_counts[k]:,}" if person.emotion_counts else "0"
         cells = "".join(f"<td>{cell}</td>" for cell in (value, range_, mean, frames))
@@ -145,11 +147,15 @@ def _expression_rows(person: Person) -> str:
     return f"<tbody>{''.join(rows)}</tbody>\n"
 
 
-def _time_row(person: Person, reasons: list[str]) -> str:
-    seconds = [person.first_seen, person.last_seen, person.screen_time, person.measured]
-    seconds += [person.unmeasured.get(reason, 0.0) for reason in reasons]
-    cells = [f"{value:,.2f}" for value in seconds] + [f"{person.frames_seen:,}", f"{person.frames_usable:,}"]
-    return f'<tr><th scope="row">{text(person.name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+def _time_rows(people: Sequence[Person], reasons: list[str]) -> str:
+    rows = []
+    for person in people:
+        seconds = [person.first_seen, person.last_seen, person.screen_time, person.measured]
+        seconds += [person.unmeasured.get(reason, 0.0) for reason in reasons]
+        values = [f"{value:,.2f}" for value in seconds] + [f"{person.frames_seen:,}", f"{person.frames_usable:,}"]
+        cells = "".join(f"<td>{value}</td>" for value in values)
+        rows.append(f'<tr><th scope="row">{text(person.name)}</th>{cells}</tr>')
+    return f"<tbody>{''.join(rows)}</tbody>\n"
 
 
 def nobody(report: Report) -> str:
@@ -177,15 +183,11 @@ def method(report: Report) -> str:
     settings = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(_setting(value))}</dd></div>" for name, value in report.settings.items()
     )
+    heads = ("name", "task", "version", "SHA-256")
     return f"""<section aria-labelledby="method">
 <h2 id="method">How this was measured</h2>
 <p>The same video, models and settings give the same report.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of models"><table>
-<caption>Models</caption>
-<thead><tr><th scope="col">name</th><th scope="col" class="word">task</th><th scope="col" class="word">version</th>
-<th scope="col" class="word">SHA-256</th></tr></thead>
-<tbody>{models}</tbody>
-</table></div>
+{_table("Models", heads, f"<tbody>{models}</tbody>", heads)}
 <dl class="panel settings">{settings}</dl>
 </section>"""
 
@@ -195,12 +197,14 @@ def _setting(value: Any) -> str:
 
 
 def responsible_use() -> str:
+    """What the report must not be used for, in every report."""
     return """<section class="prose" aria-labelledby="use">
 <h2 id="use">What this is, and what it is not</h2>
-<p>An apparent expression is what a face looks like in a picture. It does not tell what somebody feels, thinks or intends:
-people show the same emotion in many ways, and the same face can mean many things (Barrett et al. 2019,
-doi 10.1177/1529100619832930). The model errs, and more for some people and some expressions than for others. Do not judge
-or decide about anybody by this report.</p>
-<p>In the European Union, the AI Act prohibits inferring emotions at work and in education (Article 5(1)(f)) and requires
-telling the people exposed (Article 50(3)). The faces in this file are personal data: share it as you would share the video.</p>
+<p>An apparent expression is what a face looks like in a picture. It does not tell what somebody feels, thinks or
+intends: people show the same emotion in many ways, and the same face can mean many things (Barrett et al. 2019,
+doi 10.1177/1529100619832930). The model errs, and more for some people and some expressions than for others. Do not
+judge or decide about anybody by this report.</p>
+<p>In the European Union, the AI Act prohibits inferring emotions at work and in education (Article 5(1)(f)) and
+requires telling the people exposed (Article 50(3)). The faces in this file are personal data: share it as you would
+share the video.</p>
 </section>"""

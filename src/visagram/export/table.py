@@ -1,6 +1,7 @@
 """One row per face per frame, as an Arrow table, a Parquet file or a CSV file.
 
-A value that does not exist is null: the posteriors and the emotion of a face that was not usable, the reason of one that was.
+A value that does not exist is null: the posteriors and the emotion of a face that was not usable, the reason of one
+that was.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def schema() -> pa.Schema:
     kinds |= {"person": pa.int32(), "track": pa.int32()} | dict.fromkeys(BOX, pa.float32())
     kinds |= {"detection_score": pa.float32(), "detected": pa.bool_(), "usable": pa.bool_(), "reason": words}
     kinds |= {"quality": pa.float32()} | dict.fromkeys(POSTERIOR, pa.float32()) | {"emotion": words}
-    kinds |= dict.fromkeys(LANDMARK_COLUMNS, pa.float32()) | {"span_s": pa.float32()}
+    kinds |= dict.fromkeys(LANDMARK_COLUMNS, pa.float32()) | {"span_s": pa.float64()}
     return pa.schema(list(kinds.items()), {"visagram.table": TABLE_VERSION})
 
 
@@ -98,7 +99,7 @@ def _batch(rows: Observations, video: str) -> pa.RecordBatch:
     arrays += [pa.array(rows.person), pa.array(rows.track), *_columns(rows.box), *_columns(rows.score[:, None])]
     arrays += [pa.array(rows.detected), pa.array(rows.usable), _words(rows.reason.astype(np.int8) - 1, REASON_LABELS)]
     arrays += [*_columns(rows.quality[:, None]), *_columns(rows.posterior), _words(rows.emotion, EXPRESSIONS)]
-    arrays += [*_columns(rows.landmarks.reshape(len(rows), -1)), *_columns(rows.span[:, None])]
+    arrays += [*_columns(rows.landmarks.reshape(len(rows), -1)), pa.array(rows.span, from_pandas=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema())
 
 

@@ -35,15 +35,16 @@ def summary(report: Report) -> str:
     if totals.frames_damaged:
         lines.append(f"{count(totals.frames_damaged, 'frame')} could not be decoded")
     for person in report.people:
-        lines += ["", *_person(person)]
+        lines += ["", *_person(person, still=report.video.still)]
     if report.warnings:
         lines += ["", *(f"Warning: {printable(storable(warning))}" for warning in report.warnings)]
     return "\n".join(lines)
 
 
-def _person(person: Person) -> list[str]:
+def _person(person: Person, *, still: bool) -> list[str]:
     dominant = f"apparent expression {mostly(person)}" if person.dominant else "no frame was clear enough to measure"
-    lines = [f"{printable(storable(person.name))}: in the picture for {clock(person.screen_time)}, {dominant}"]
+    present = "" if still else f"in the picture for {clock(person.screen_time)}, "
+    lines = [f"{printable(storable(person.name))}: {present}{dominant}"]
     shares = [f"{name} {percent(share.value)} ({interval(share)})" for name, share in ranked(person, NAMED_FROM)]
     if shares:
         lines.append("  " + ", ".join(shares))

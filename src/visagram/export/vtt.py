@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,8 +47,8 @@ def write(report: Report, folder: Path) -> list[Path]:
 def cues(report: Report) -> Iterator[Cue]:
     """The cues of each person in time order.
 
-    Each usable frame gets the expression that holds most of the time within `FLICKER` seconds before and after it; equal
-    neighbours merge; what still is shorter than `FLICKER` joins the cue before it. Cues end at gaps.
+    Each usable frame gets the expression that holds most of the time within `FLICKER` seconds before and after it;
+    equal neighbours merge; what still is shorter than `FLICKER` joins the cue before it. Cues end at gaps.
     """
     for person in report.people:
         rows = usable_rows(report.observations, person.id)
@@ -66,12 +67,12 @@ def _stretches(rows: Observations) -> Iterator[Observations]:
     """The rows between gaps."""
     gaps = np.flatnonzero(rows.time[1:] - _ends(rows)[:-1] >= FLICKER) + 1
     edges = [0, *gaps.tolist(), len(rows)]
-    return (rows[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start)
+    return (rows[start:end] for start, end in pairwise(edges) if end > start)
 
 
-def _voted(time: NDArray[np.float64], span: NDArray[np.float32], emotion: NDArray[np.int8]) -> NDArray[np.intp]:
+def _voted(time: NDArray[np.float64], span: NDArray[np.float64], emotion: NDArray[np.int8]) -> NDArray[np.intp]:
     """(n,) the expression with the most time around each row; the row's own on a tie."""
-    votes = (emotion[:, None] == np.arange(len(EXPRESSIONS))) * np.maximum(span, 1e-6)[:, None].astype(np.float64)
+    votes = (emotion[:, None] == np.arange(len(EXPRESSIONS))) * np.maximum(span, 1e-6)[:, None]
     running = np.concatenate([np.zeros((1, len(EXPRESSIONS))), np.cumsum(votes, axis=0)])
     first = np.searchsorted(time, time - FLICKER, "left")
     after = np.searchsorted(time, time + FLICKER, "right")
@@ -81,10 +82,10 @@ def _voted(time: NDArray[np.float64], span: NDArray[np.float32], emotion: NDArra
 def _merged(
     start: NDArray[np.float64], end: NDArray[np.float64], label: NDArray[np.intp]
 ) -> list[tuple[float, float, int]]:
-    """(start, end, label) of runs of equal labels within one stretch, none shorter than `FLICKER` unless the stretch is."""
+    """(start, end, label) of runs of equal labels in one stretch, none shorter than `FLICKER` unless the stretch is."""
     edges = [0, *(np.flatnonzero(np.diff(label)) + 1).tolist(), len(label)]
     merged: list[tuple[float, float, int]] = []
-    for first, after in zip(edges, edges[1:], strict=False):
+    for first, after in pairwise(edges):
         run = (float(start[first]), float(start[after]) if after < len(start) else float(end[-1]), int(label[first]))
         if merged and (run[2] == merged[-1][2] or run[1] - run[0] < FLICKER):
             merged[-1] = (merged[-1][0], run[1], merged[-1][2])

@@ -24,14 +24,14 @@ _JOINERS = "\u200c\u200d"  # inside words of some scripts and inside emoji: part
 
 
 def storable(text: str) -> str:
-    """`text` as valid Unicode: file names that are not UTF-8 reach Python with lone surrogates, which no format holds."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    """`text` as valid Unicode: file names that are not UTF-8 reach Python as lone surrogates, which no format holds."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def printable(text: str) -> str:
-    """`text` on one line without control characters, terminal escapes and direction overrides: safe to show anywhere."""
-    shown = (c if c.isprintable() or c in _JOINERS else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(shown).strip()
+    """`text` on one line, without control characters, terminal escapes and direction overrides: safe to show."""
+    spaced = (" " if c.isspace() else c for c in text)
+    return "".join(c if c.isprintable() or c in _JOINERS else "\N{REPLACEMENT CHARACTER}" for c in spaced).strip()
 
 
 def percent(share: float) -> str:
@@ -43,6 +43,8 @@ def percent(share: float) -> str:
 
 def interval(share: Share, dash: str = "-") -> str:
     """The 95 % interval as '55-67 %'."""
+    if share.high < 0.005:
+        return "<1 %"
     return f"{share.low * 100:.0f}{dash}{share.high * 100:.0f} %"
 
 
@@ -120,15 +122,15 @@ def headline(report: Report) -> str:
     if len(people) == 1:
         return f"{seen}. The apparent expression was {next(iter(groups))}."
     if sum(map(len, groups.values())) > 4:  # a list of names is no headline
-        kinds = sorted(groups, key=lambda words: -len(groups[words]))
-        phrases = [f"{words} for {_number(len(groups[words])).lower()}" for words in kinds]
-    else:
-        phrases = [f"{words} for {listed(names)}" for words, names in groups.items()]
+        ranking = sorted(zip(report.totals.emotion_counts, EXPRESSIONS, strict=True), reverse=True)
+        named = [name for number, name in ranking[:2] if number]
+        return f"{seen}. Over all of them the apparent expression was most often {', then '.join(named)}."
+    phrases = [f"{words} for {listed(names)}" for words, names in groups.items()]
     return f"{seen}. The apparent expression was {listed(phrases, ', and ')}."
 
 
 def mostly(person: Person) -> str:
-    """'only', 'mostly' (at least half of the measured frames) or 'most often', and which; empty where nothing was measured."""
+    """'only', 'mostly' (at least half of the measured frames) or 'most often', and which; empty if none was."""
     if person.dominant is None:
         return ""
     held = max(person.emotion_counts) / person.frames_usable

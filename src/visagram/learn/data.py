@@ -58,13 +58,14 @@ class Faces48:
     @property
     def labels(self) -> NDArray[np.int64]:
         """(n,) index of the expression with the most votes."""
-        return self.votes.argmax(axis=1)
+        return np.asarray(self.votes.argmax(axis=1))
 
     def targets(self) -> NDArray[np.float32]:
-        """(n, 7) soft labels that sum to 1; a lone vote beside a clear opinion counts as a slip (Barsoum et al. 2016)."""
+        """(n, 7) soft labels that sum to 1; a lone vote beside a clear opinion counts as a slip (Barsoum et al.
+        2016)."""
         votes = np.where(self.votes > 1, self.votes, 0)
         votes = np.where(votes.sum(axis=1, keepdims=True) > 0, votes, self.votes)
-        return (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(votes / votes.sum(axis=1, keepdims=True), np.float32)
 
 
 def read_sheets(folder: Path, split: str) -> Faces48:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visagram import __version__
 from visagram.core.types import EXPRESSIONS
 from visagram.files import replace_file
 from visagram.learn.data import Faces48
@@ -49,6 +50,7 @@ def export(
     content = path.read_bytes()
     card = {
         "name": MODEL,
+        "version": __version__,
         "task": "expression",
         "file": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -71,8 +73,8 @@ def export(
         "history": [dataclasses.asdict(epoch) for epoch in history],
         "intended_use": "Apparent facial expression in video, for research and review by people. Not what a person "
         "feels, and not a ground for decisions about a person.",
-        "limits": "Learned from web photographs labelled by crowd workers. Weak on disgust and fear, on dark, turned or "
-        "covered faces, on children and on drawings.",
+        "limits": "Learned from web photographs labelled by crowd workers. Weak on disgust and fear, on dark, turned "
+        "or covered faces, on children and on drawings.",
     }
     with replace_file(folder / f"{MODEL}.json") as partial:
         partial.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", "utf-8")
@@ -109,11 +111,11 @@ def metrics(posteriors: NDArray[np.float64], judged: Faces48) -> dict[str, Any]:
     }
 
 
-def expected_calibration_error(
-    posteriors: NDArray[np.float64], labels: NDArray[np.int64], bins: int = 15
-) -> float:
+def expected_calibration_error(posteriors: NDArray[np.float64], labels: NDArray[np.int64], bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins of confidence (Naeini et al. 2015)."""
     confidence, hits = posteriors.max(axis=1), posteriors.argmax(axis=1) == labels
     which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(hits[which == b].mean() - confidence[which == b].mean()) * (which == b).mean() for b in np.unique(which)]
+    gaps = [
+        abs(hits[which == b].mean() - confidence[which == b].mean()) * (which == b).mean() for b in np.unique(which)
+    ]
     return float(np.sum(gaps))

@@ -64,7 +64,9 @@ class ExpressionNetwork(nn.Module):
     The first convolution works at full resolution with few channels; everything dear happens at 24x24 and below.
     """
 
-    def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...], classes: int = 7, dropout: float = 0.2) -> None:
+    def __init__(
+        self, widths: tuple[int, ...], blocks: tuple[int, ...], classes: int = 7, dropout: float = 0.2
+    ) -> None:
         super().__init__()
         stem = widths[0] // 2
         layers: list[nn.Module] = [

@@ -110,7 +110,8 @@ class _Run:
 
     def _network(self) -> ExpressionNetwork:
         network = ExpressionNetwork(self.recipe.widths, self.recipe.blocks, len(EXPRESSIONS))
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
 
     def train_epoch(self, luma: Tensor, targets: Tensor, progress: Progress) -> None:
         """One pass over the faces in an order, and with an augmentation, that only (seed, epoch) decide."""
@@ -134,7 +135,7 @@ class _Run:
             if not torch.isfinite(loss):
                 raise DataError(f"Training diverged in epoch {self.epoch + 1}: lower the recipe's peak rate.")
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self._average(done)
             loss_sum += float(loss.detach())
@@ -158,9 +159,7 @@ class _Run:
     def _average(self, done: int) -> None:
         """Exponential moving average of weights and batch statistics, short at first."""
         keep = min(1 - 1 / self.recipe.ema_steps, (1 + done) / (10 + done))
-        for ours, theirs in zip(
-            self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
-        ):
+        for ours, theirs in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
             if ours.is_floating_point():
                 ours.lerp_(theirs, 1 - keep)
             else:
@@ -215,7 +214,8 @@ class _Run:
 
 
 def one_cycle(done: float) -> float:
-    """Share of the peak rate at a share of the run: linear up over a tenth, cosine down (Smith 2018, arXiv 1803.09820)."""
+    """Share of the peak rate at a share of the run: linear up over a tenth, cosine down (Smith 2018, arXiv
+    1803.09820)."""
     warm = 0.1
     if done < warm:
         return 0.05 + 0.95 * done / warm

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from visagram.errors import EmptyInput, MissingInput, NotAFile, NotAVideo, NoVideoStream, TooLarge, UnreadableInput
@@ -21,8 +22,8 @@ FORMATS = ",".join(
         "wav,mp3,flac,aac,amr,ac3,eac3,caf,aiff,au,w64,opus",
     )
 )
-"""Formats FFmpeg may read: self-contained media. Playlists and scripts (hls, dash, concat, image2 …) are not among them.
-Sound formats are, so that a sound file can be told from a text."""
+"""Formats FFmpeg may read: self-contained media. Playlists and scripts (hls, dash, concat, image2 …) are not among
+them. Sound formats are, so that a sound file can be told from a text."""
 
 
 class _Unnamed(io.RawIOBase):
@@ -100,7 +101,7 @@ def open_video(path: Path, settings: Settings) -> Iterator[tuple[InputContainer,
 
 def _video_stream(container: InputContainer, path: Path, settings: Settings) -> VideoStream:
     # A cover picture inside a sound file is not its video.
-    streams = [s for s in container.streams.video if "attached_pic" not in str(s.disposition)]
+    streams = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
     if not streams:
         raise NoVideoStream(f"{path} holds no video stream (only sound or other data): there are no faces to see.")
     stream = max(streams, key=lambda s: ((s.width or 0) * (s.height or 0), -s.index))

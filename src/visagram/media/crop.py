@@ -28,7 +28,7 @@ class OpenCvCropper:
         crops = np.empty((len(landmarks), CROP, CROP), np.uint8)
         for crop, affine in zip(crops, compose(frame.to_plane, align(landmarks)), strict=True):
             _warp(frame.luma, affine, crop)
-        return crops if frame.full_range else cv2.LUT(crops, _TO_FULL) if len(crops) else crops
+        return crops if frame.full_range else np.take(_TO_FULL, crops)
 
     def portraits(self, frame: Frame, faces: Faces) -> NDArray[np.uint8]:
         picture = frame.picture(*_display_size(frame))
@@ -81,4 +81,4 @@ def _shrunk(
     ratio = size / (high - low)
     small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
     into = np.array([[ratio[0], 0, (0.5 - low[0]) * ratio[0] - 0.5], [0, ratio[1], (0.5 - low[1]) * ratio[1] - 0.5]])
-    return small, compose(into, affine)
+    return np.asarray(small, np.uint8), compose(into, affine)

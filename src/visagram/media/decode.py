@@ -16,22 +16,25 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from visagram.core.geometry import display_to_plane
+from visagram.core.geometry import compose, display_to_plane
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import Frame, VideoFacts
 from visagram.media.container import open_video
-from visagram.media.probe import demux
+from visagram.media.probe import demux, orientation
 from visagram.settings import Settings
 
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
+SEEK_BACK = (0, 1, 10)
+"""Seconds before the wanted key frame from which decoding is tried in turn."""
 
 
 class SegmentFrames:
-    """The analysed frames of one segment, in presentation order. Iterate once; close (or use as a context) to end early.
+    """The analysed frames of one segment, in presentation order. Iterate once; close (or use as a context) to end
+    early.
 
-    damaged: frames so far that did not decode. threads: FFmpeg's own; it changes speed only. depth: frames decoded ahead.
-    Raises `InputError` while iterating where the file cannot be opened any more.
+    damaged: frames so far that did not decode. threads: FFmpeg's own; it changes speed only. depth: frames decoded
+    ahead. Raises `InputError` while iterating where the file cannot be opened any more.
     """
 
     def __init__(
@@ -106,27 +109,47 @@ class SegmentFrames:
     def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[av.VideoFrame, int]]:
         """Frames that the segment names by timestamp, with their position in it."""
         segment, origin = self._segment, self._timeline.origin
-        if segment.seek > 0:
-            container.seek(segment.seek + origin, stream=stream)
         last = int(segment.pts[-1])
-        found = 0
-        for frame in self._decoded(container, stream):
-            if frame.pts is None:
-                continue
-            pts = frame.pts - origin
+        missing = set(range(segment.core))
+        for frame in self._from_seek(container, stream):
+            pts = frame.pts - origin  # type: ignore[operator]
             position = self._positions.get(pts)
             if position is not None:
-                found += 1
+                missing.discard(position)
                 yield frame, position
             if pts >= last:
                 break
-        self.damaged = len(segment.pts) - found
+        self.damaged = len(missing)
+
+    def _from_seek(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+        """Frames from the segment's first on, or from a little before it.
+
+        Where a container seeks by decoding time, or a key frame needs what comes before it, the first frame is not
+        among them; then from further back.
+        """
+        first = int(self._segment.pts[0]) + self._timeline.origin
+        target = self._segment.seek + self._timeline.origin
+        frames: Iterator[av.VideoFrame] = iter(())
+        frame: av.VideoFrame | None = None
+        for back in SEEK_BACK if self._segment.seek > 0 else (None,):
+            if back is not None:
+                try:
+                    container.seek(target - round(back / self._timeline.base), stream=stream)
+                except av.error.FFmpegError:
+                    break
+            frames = (f for f in self._decoded(container, stream) if f.pts is not None)
+            frame = next((f for f in frames if f.pts >= first), None)  # type: ignore[operator]
+            if frame is not None and frame.pts == first:
+                break
+        if frame is not None:
+            yield frame
+        yield from frames
 
     def _counted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[av.VideoFrame, int]]:
         """All frames of a file without usable timestamps, numbered as they come."""
-        low = Fraction(self._settings.start)
-        high = Fraction(self._settings.end) if self._settings.end is not None else None
-        step = Fraction(1) / Fraction(self._settings.sample_fps) if self._settings.sample_fps else None
+        low = _exactly(self._settings.start)
+        high = _exactly(self._settings.end) if self._settings.end is not None else None
+        step = 1 / _exactly(self._settings.sample_fps) if self._settings.sample_fps else None
         slot = -1
         for number, frame in enumerate(self._decoded(container, stream)):
             time = number / self._facts.rate
@@ -147,10 +170,12 @@ class SegmentFrames:
                 self.damaged += 1
                 continue
             for frame in frames:
+                if not isinstance(frame, av.VideoFrame):
+                    continue
                 if frame.is_corrupt or frame.width * frame.height > self._settings.max_pixels:
                     self.damaged += 1
                 else:
-                    yield frame  # type: ignore[misc]
+                    yield frame
 
     def _frame(self, frame: av.VideoFrame, position: int) -> Frame:
         luma, full_range = luma_plane(frame)
@@ -158,7 +183,7 @@ class SegmentFrames:
             index, time = int(self._segment.frames[position]), self._timeline.seconds(int(self._segment.pts[position]))
             span = self._timeline.seconds(int(self._segment.spans[position]))
         else:
-            step = max(1 / self._facts.rate, Fraction(1) / Fraction(self._settings.sample_fps or 1000))
+            step = max(1 / self._facts.rate, 1 / _exactly(self._settings.sample_fps or 1000))
             index, time, span = position, position / self._facts.rate, step
         facts = self._facts
         return Frame(
@@ -167,9 +192,14 @@ class SegmentFrames:
             span=span,
             luma=luma,
             full_range=full_range,
-            to_plane=display_to_plane(facts.width, facts.height, luma.shape[1], luma.shape[0], frame.rotation),
+            to_plane=_to_plane(facts, frame, luma),
             picture=lambda width, height: self._picture(frame, width, height),
         )
+
+
+def _exactly(seconds: float) -> Fraction:
+    """The decimal number that a person wrote, not its nearest binary one."""
+    return Fraction(repr(float(seconds)))
 
 
 class _Picture:
@@ -179,13 +209,21 @@ class _Picture:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        turns = frame.rotation // 90 % 4
+        rotation, mirrored = orientation(frame)
+        turns = rotation // 90
         if turns % 2:
             width, height = height, width
         small = self._reformatter.reformat(
             frame, width, height, "bgr24", interpolation=Interpolation.BILINEAR, threads=1
         )
-        return np.ascontiguousarray(np.rot90(small.to_ndarray(), turns)) if turns else small.to_ndarray()
+        shown = np.rot90(small.to_ndarray(), turns)
+        return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
+
+
+def _to_plane(facts: VideoFacts, frame: av.VideoFrame, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    rotation, mirrored = orientation(frame)
+    affine = display_to_plane(facts.width, facts.height, luma.shape[1], luma.shape[0], rotation)
+    return compose(affine, np.array([[-1.0, 0, facts.width - 1], [0, 1, 0]])) if mirrored else affine
 
 
 def luma_plane(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:
@@ -195,8 +233,10 @@ def luma_plane(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:
     an interlaced frame only the upper field is taken: half the height, but one moment.
     """
     name = frame.format.name
-    if name.startswith(("yuv", "nv", "gray")) and frame.format.components[0].bits == 8 and "yuyv" not in name:
-        plane = frame.planes[0]
+    plane = frame.planes[0]
+    planar = name.startswith(("yuv", "nv", "gray")) and "yuyv" not in name and frame.format.components[0].bits == 8
+    # A picture stored bottom up has a negative line size.
+    if planar and plane.line_size >= frame.width:
         luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
         full = name.startswith(("yuvj", "gray")) or frame.color_range == FULL_RANGE
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from visagram.errors import NoFrames, TooLarge
 from visagram.media.container import open_video
 from visagram.settings import Settings
 
-STILLS = {"jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe"}
 DEFAULT_RATE = Fraction(25)
 MAX_PLAUSIBLE_STEP = 3600
 """Seconds between two frames beyond which a timestamp is taken to be damaged."""
@@ -27,17 +27,15 @@ MAX_PLAUSIBLE_STEP = 3600
 def probe(path: Path, settings: Settings) -> tuple[VideoFacts, Timeline]:
     """Facts and timeline of a video. Raises `InputError`."""
     with open_video(path, settings) as (container, stream):
-        picture = _first_picture(container, stream, path, settings)
-        still = container.format.name in STILLS
-        if not still:
-            container.seek(0)
-        pts, keys, last_span, packets = _packets(container, stream)
+        found = _read(container, stream, path, settings)
+        picture, pts = found.picture, found.pts
         base = stream.time_base or 1 / DEFAULT_RATE
         rate = _rate(stream)
+        if _counts_only(container, stream):
+            pts = pts[:0]
         origin = _origin(container, stream, base)
-        kept = _plausible(pts - origin, base)
-        timeline = _timeline(kept, keys - origin, last_span, base, rate, origin)
-        frames = len(timeline.pts) or packets
+        timeline = _timeline(_plausible(pts - origin, base), found.keys - origin, found.last_span, base, rate, origin)
+        frames = len(timeline.pts) or found.packets
         if timeline.seconds(timeline.end) > settings.max_duration:
             raise TooLarge(f"{path} lasts longer than the {settings.max_duration:.0f} s of the setting max_duration.")
         width, height = _display_size(picture, stream)
@@ -51,32 +49,71 @@ def probe(path: Path, settings: Settings) -> tuple[VideoFacts, Timeline]:
             height=height,
             coded_width=picture.width,
             coded_height=picture.height,
-            rotation=picture.rotation % 360,
+            rotation=orientation(picture)[0],
             frames=frames,
             duration=timeline.seconds(timeline.end) if len(timeline.pts) else frames / rate,
             rate=rate,
             variable_rate=_varies(timeline),
             has_audio=bool(container.streams.audio),
-            still=still or frames == 1,
+            still=frames == 1,
         )
         return facts, timeline
 
 
-def _first_picture(
-    container: InputContainer, stream: VideoStream, path: Path, settings: Settings
-) -> av.VideoFrame:
-    """The first frame that decodes: headers can lie, and rotation may only be known here."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One pass over the packets: the first picture, timestamps in order (empty where they cannot name frames), key
+    frames."""
+
+    picture: av.VideoFrame
+    pts: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    last_span: int
+    packets: int
+
+
+def _read(container: InputContainer, stream: VideoStream, path: Path, settings: Settings) -> _Found:
+    picture: av.VideoFrame | None = None
+    pts: list[int] = []
+    keys: list[int] = []
+    last_span, packets, usable, before = 0, 0, True, None
     for packet in demux(container, stream):
-        try:
-            for frame in packet.decode():
-                if frame.width * frame.height > settings.max_pixels:
-                    raise TooLarge(
-                        f"{path} has frames of {frame.width}x{frame.height} pixels, more than max_pixels allows."
-                    )
-                return frame  # type: ignore[return-value]
-        except av.error.FFmpegError:
+        picture = picture or _picture_in(packet, path, settings)
+        if not packet.size:
             continue
-    raise NoFrames(f"{path} holds no frame that can be decoded: it may be cut short or damaged.")
+        if packet.is_keyframe and packet.pts is not None:
+            keys.append(packet.pts)
+        # Time that runs backwards: several recordings in one file.
+        if before is not None and packet.dts is not None and packet.dts < before:
+            usable = False
+        before = packet.dts if packet.dts is not None else before
+        # An edit list cuts frames away that only serve to decode others.
+        if packet.is_discard:
+            continue
+        packets += 1
+        if packet.pts is None:
+            usable = False
+            continue
+        pts.append(packet.pts)
+        last_span = packet.duration or last_span
+    if picture is None:
+        raise NoFrames(f"{path} holds no frame that can be decoded: it may be cut short or damaged.")
+    ordered = np.unique(np.array(pts if usable else [], np.int64))
+    # Equal timestamps cannot tell frames apart.
+    if len(ordered) != len(pts):
+        ordered = ordered[:0]
+    return _Found(picture, ordered, np.unique(np.array(keys, np.int64)), last_span, packets)
+
+
+def _picture_in(packet: av.Packet, path: Path, settings: Settings) -> av.VideoFrame | None:
+    """The first frame of a packet: headers can lie, and rotation may only be known here."""
+    try:
+        frame = next(iter(packet.decode()), None)
+    except av.error.FFmpegError:
+        return None
+    if isinstance(frame, av.VideoFrame) and frame.width * frame.height > settings.max_pixels:
+        raise TooLarge(f"{path} has frames of {frame.width}x{frame.height} pixels, more than max_pixels allows.")
+    return frame  # type: ignore[return-value]
 
 
 def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
@@ -89,32 +126,9 @@ def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]
             return
 
 
-def _packets(
-    container: InputContainer, stream: VideoStream
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
-    """Presentation timestamps in order (empty where some are missing), key frames, last duration, number of packets."""
-    pts: list[int] = []
-    keys: list[int] = []
-    last_span, packets, missing = 0, 0, False
-    for packet in demux(container, stream):
-        if not packet.size:
-            continue
-        if packet.is_keyframe and packet.pts is not None:
-            keys.append(packet.pts)
-        # An edit list cuts frames away that only serve to decode others.
-        if packet.is_discard:
-            continue
-        packets += 1
-        if packet.pts is None:
-            missing = True
-            continue
-        pts.append(packet.pts)
-        last_span = packet.duration or last_span
-    ordered = np.unique(np.array([] if missing else pts, np.int64))
-    # Equal timestamps cannot tell frames apart.
-    if len(ordered) != len(pts):
-        ordered = ordered[:0]
-    return ordered, np.unique(np.array(keys, np.int64)), last_span, packets
+def _counts_only(container: InputContainer, stream: VideoStream) -> bool:
+    """AVI numbers frames as they are stored; where they are shown in another order those are no presentation times."""
+    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
 def _origin(container: InputContainer, stream: VideoStream, base: Fraction) -> int:
@@ -161,4 +175,20 @@ def _display_size(picture: av.VideoFrame, stream: VideoStream) -> tuple[int, int
     if not Fraction(1, 8) <= aspect <= 8:
         aspect = Fraction(1)
     width, height = max(1, round(picture.width * aspect)), picture.height
-    return (height, width) if picture.rotation % 180 == 90 else (width, height)
+    return (height, width) if orientation(picture)[0] % 180 == 90 else (width, height)
+
+
+def orientation(picture: av.VideoFrame) -> tuple[int, bool]:
+    """How a picture is shown: degrees counter-clockwise (0, 90, 180 or 270), and whether it is then mirrored left to
+    right."""
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV does not know every kind of side data (Exif, for one) and then gives none of it.
+        return round(picture.rotation / 90) * 90 % 360, False
+    if matrix is None:
+        return 0, False
+    # FFmpeg's layout: x' = a x + c y, y' = b x + d y, with y downwards.
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).astype(float).tolist()
+    mirrored = a * d - b * c < 0
+    return round(-np.degrees(np.arctan2(b, -a if mirrored else a)) / 90) * 90 % 360, mirrored

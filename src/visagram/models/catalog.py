@@ -29,7 +29,9 @@ class Card:
 
     def for_report(self) -> dict[str, Any]:
         """What a report keeps of it."""
-        kept = {"name": self.name, "task": self.task, "sha256": self.sha256, "licence": self.facts.get("licence")}
+        version = self.facts.get("version") or self.facts.get("origin", {}).get("version", "")
+        kept = {"name": self.name, "task": self.task, "version": version, "sha256": self.sha256}
+        kept["licence"] = self.facts.get("licence", "")
         return kept | {key: self.facts[key] for key in ("trained_on", "metrics", "temperature") if key in self.facts}
 
 

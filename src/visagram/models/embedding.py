@@ -24,4 +24,4 @@ class OnnxEmbedder:
         for start in range(0, len(portraits), BATCH):
             batch = portraits[start : start + BATCH].astype(np.float32)
             (vectors[start : start + BATCH],) = self._session.run(None, {self._input: batch})
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)

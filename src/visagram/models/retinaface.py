@@ -24,8 +24,8 @@ SMALLEST = 13.0
 
 
 class RetinaFaceDetector:
-    """`FaceDetector`. size: (width, height) of the network's input for the whole displayed picture. region: x, y, w, h in
-    displayed pixels to look at, None for everything. picture: (width, height) of the displayed picture."""
+    """`FaceDetector`. size: (width, height) of the network's input for the whole displayed picture. region: x, y, w, h
+    in displayed pixels to look at, None for everything. picture: (width, height) of the displayed picture."""
 
     def __init__(
         self,

@@ -1,0 +1,236 @@
+"""`report.json`, the statistics files and their published schemas."""
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factories import TINY_JPEG, UGLY_NAMES, make_report, no_people, one_frame, unusable_person
+from visagram.core.types import EXPRESSIONS
+from visagram.errors import OutputUnwritable, UsageError
+from visagram.export import CHOICES, FORMATS, save
+from visagram.export.json import SCHEMA_VERSION, SCHEMAS, dumps, report_dict, schema
+from visagram.report import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
+from visagram.report import Report
+
+REPORTS = [make_report, no_people, one_frame, unusable_person]
+
+
+def strict(text: str) -> object:
+    """Parse JSON that holds no NaN or Infinity, which `json.loads` would let pass."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def valid(name: str, value: object) -> None:
+    jsonschema.Draft202012Validator(schema(name)).validate(value)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schemas_are_valid_schemas(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+
+
+@pytest.mark.parametrize("make", REPORTS)
+def test_every_json_file_follows_its_schema(make, tmp_path: Path) -> None:
+    report = make()
+    save(report, tmp_path, ["json"])
+    valid("report", strict((tmp_path / "report.json").read_text("utf-8")))
+    valid("overall_statistics", strict((tmp_path / "overall_statistics.json").read_text("utf-8")))
+    for person in report.people:
+        valid("face_statistics", strict((tmp_path / f"face_{person.id}_statistics.json").read_text("utf-8")))
+
+
+def test_schema_refuses_a_field_that_is_not_documented() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        valid("report", report_dict(make_report()) | {"mood": 1})
+
+
+def test_schema_version_is_the_report_s() -> None:
+    assert SCHEMA_VERSION == REPORT_SCHEMA_VERSION
+
+
+def test_files_of_a_report_with_two_people(tmp_path: Path) -> None:
+    names = {path.name for path in save(make_report(), tmp_path, ["json"])}
+    assert names == {
+        "report.json",
+        "overall_statistics.json",
+        "face_1_statistics.json",
+        "face_2_statistics.json",
+        "face_1.jpg",
+        "face_2.jpg",
+    }
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert (tmp_path / "face_1.jpg").read_bytes() == TINY_JPEG
+
+
+def test_overall_statistics_count_people(tmp_path: Path) -> None:
+    save(make_report(), tmp_path, ["json"])
+    assert strict((tmp_path / "overall_statistics.json").read_text("utf-8")) == {
+        "total_frames_processed": 100,
+        "total_faces_detected": 2,
+        "faces": [1, 2],
+        "duration": 4.0,
+        "coverage": 1.0,
+    }
+
+
+def test_face_statistics_hold_the_contract(tmp_path: Path) -> None:
+    save(make_report(), tmp_path, ["json"])
+    first = strict((tmp_path / "face_1_statistics.json").read_text("utf-8"))
+    assert isinstance(first, dict)
+    assert first["face_id"] == 1
+    assert first["most_common_emotion"] == "neutral"
+    assert first["emotion_counts"] == dict.fromkeys(EXPRESSIONS, 0) | {"happy": 30, "neutral": 60}
+    assert first["total_frames_processed"] == sum(first["emotion_counts"].values()) == 90
+    assert first["probabilistic_embeddings_shape"] == [90, 7]
+    assert first["embedding_example"] == dict.fromkeys(EXPRESSIONS, 0.04) | {"happy": 0.76}
+    assert math.isclose(sum(first["average_confidences"].values()), 1, abs_tol=1e-5)
+    assert set(first["shares"]["happy"]) == {"value", "low", "high"}
+    assert math.isclose(first["unmeasured"]["turned"], 0.4)
+    assert first["segments"] == [[0.0, 4.0]]
+    assert first["thumbnail"] == "face_1.jpg"
+    second = strict((tmp_path / "face_2_statistics.json").read_text("utf-8"))
+    assert isinstance(second, dict)
+    assert len(second["segments"]) == 2
+
+
+def test_person_without_a_usable_frame_has_no_example_and_no_dominant_expression(tmp_path: Path) -> None:
+    save(unusable_person(), tmp_path, ["json"])
+    only = strict((tmp_path / "face_1_statistics.json").read_text("utf-8"))
+    assert isinstance(only, dict)
+    assert only["embedding_example"] is None
+    assert only["most_common_emotion"] is None
+    assert only["probabilistic_embeddings_shape"] == [0, 7]
+    assert only["shares"] == only["average_confidences"] == {}
+
+
+def test_rate_is_a_number_and_an_exact_fraction() -> None:
+    report = make_report()
+    ntsc = dataclasses.replace(report, video=dataclasses.replace(report.video, rate=Fraction(30000, 1001)))
+    video = report_dict(ntsc)["video"]
+    assert video["rate"] == pytest.approx(29.97, abs=0.001)
+    assert video["rate_exact"] == "30000/1001"
+
+
+def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        save(make_report(), tmp_path / folder)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_text_ends_with_a_newline_and_is_indented_by_two(tmp_path: Path) -> None:
+    save(make_report(), tmp_path, ["json"])
+    text = (tmp_path / "report.json").read_text("utf-8")
+    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.0",\n')
+    assert text.endswith("}\n")
+
+
+@pytest.mark.parametrize("name", UGLY_NAMES)
+def test_ugly_names_save_in_every_format(name: str, tmp_path: Path) -> None:
+    written = save(make_report(name), tmp_path)
+    assert all(path.parent == tmp_path and path.stat().st_size for path in written)
+    content = strict((tmp_path / "report.json").read_text("utf-8"))
+    assert isinstance(content, dict)
+    assert content["video"]["name"] == name.encode("utf-8", "replace").decode()
+
+
+_json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.floats(width=32).map(np.float32),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(_json_like)
+def test_json_never_holds_nan(value: object) -> None:
+    strict(dumps({"value": value}))
+
+
+@given(st.floats(), st.floats())
+def test_report_never_holds_nan(measured: float, coverage: float) -> None:
+    report = make_report()
+    person = dataclasses.replace(report.people[0], measured=measured, mean_posterior=(math.nan,) * 7)
+    totals = dataclasses.replace(report.totals, coverage=coverage)
+    strict(dumps(report_dict(dataclasses.replace(report, people=(person,), totals=totals))))
+
+
+def test_default_is_every_format(tmp_path: Path) -> None:
+    names = {path.name for path in make_report().save(tmp_path)}
+    assert {"report.json", "observations.csv", "observations.parquet", "report.html", "expressions.vtt"} <= names
+    assert {"face_1_embeddings.npy", "face_1_embeddings.json"} <= names
+
+
+def test_unknown_format_names_the_choices_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="xml") as caught:
+        save(make_report(), tmp_path, ["json", "xml"])
+    assert all(name in str(caught.value) for name in CHOICES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_annotated_video_is_named_but_made_elsewhere(tmp_path: Path) -> None:
+    assert "mp4" in CHOICES and "mp4" not in FORMATS
+    with pytest.raises(UsageError, match="source video"):
+        save(make_report(), tmp_path, ["mp4"])
+
+
+def test_one_format_may_be_given_as_text(tmp_path: Path) -> None:
+    assert [path.name for path in save(make_report(), tmp_path, "vtt")] == ["expressions.vtt"]
+
+
+def test_saving_again_leaves_nobody_of_the_old_report_behind(tmp_path: Path) -> None:
+    save(make_report(), tmp_path)
+    (tmp_path / "face_7.jpg").write_bytes(b"my own picture")
+    save(one_frame(), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not {name for name in names if name.startswith("face_2")}
+    assert "face_1_statistics.json" in names
+    assert "face_7.jpg" in names, "only files that the old report names may go"
+
+
+@pytest.mark.parametrize(
+    "old", ["", "[]", "{", '{"schema": "other", "people": [{"id": 1}]}', '{"people": 3}', "[" * 99999]
+)
+def test_saving_over_a_report_that_is_not_ours_removes_nothing(old: str, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(old)
+    (tmp_path / "face_1.jpg").write_bytes(b"my own picture")
+    save(no_people(), tmp_path, ["json"])
+    assert (tmp_path / "face_1.jpg").exists()
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(make_report(), tmp_path, ["json"])
+    before = (tmp_path / "report.json").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputUnwritable):
+        save(no_people(), tmp_path, ["json"])
+    assert (tmp_path / "report.json").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_importing_the_writers_loads_neither_arrow_nor_plotly() -> None:
+    """They cost a second, and `visagram --help` shall not pay for it."""
+    code = "import sys, visagram.export, visagram.plots; print({'plotly', 'pyarrow', 'pandas'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_report_is_the_same_from_the_method() -> None:
+    report: Report = make_report()
+    assert report.to_dict() == report_dict(report)

@@ -1,0 +1,222 @@
+"""A saved result reads back as the report it was; anything else is refused with a reason."""
+
+import dataclasses
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from factories import (
+    UGLY_NAMES,
+    make_report,
+    no_people,
+    observations,
+    one_frame,
+    report_of,
+    unusable_person,
+    video_facts,
+)
+from visagram.core.types import Observations, Reason
+from visagram.errors import DataError
+from visagram.export import save
+from visagram.export.read import read_report
+from visagram.report import Report, open_report
+
+
+def saved(report: Report, folder: Path) -> Path:
+    save(report, folder, ["json", "parquet"])
+    return folder
+
+
+def assert_equal(found: Report, expected: Report) -> None:
+    for field in dataclasses.fields(Report):
+        if field.name != "observations":
+            assert getattr(found, field.name) == getattr(expected, field.name), field.name
+    for field in dataclasses.fields(Observations):
+        ours, theirs = getattr(found.observations, field.name), getattr(expected.observations, field.name)
+        assert ours.dtype == theirs.dtype, field.name
+        np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+
+
+@pytest.mark.parametrize("make", [make_report, no_people, one_frame, unusable_person])
+def test_round_trip(make, tmp_path: Path) -> None:
+    assert_equal(open_report(saved(make(), tmp_path)), make())
+
+
+@pytest.mark.parametrize("name", [name for name in UGLY_NAMES if name.isprintable() or "\udce9" not in name])
+def test_round_trip_of_ugly_names(name: str, tmp_path: Path) -> None:
+    report = make_report(name, warnings=[name], names=[name])
+    assert_equal(read_report(saved(report, tmp_path)), report)
+
+
+_floats = st.floats(0, 1e6, width=32)
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    people = draw(st.lists(st.integers(1, 1 << 30), max_size=3, unique=True))
+    parts = []
+    for person in people:
+        frames = sorted(draw(st.sets(st.integers(0, 500), min_size=1, max_size=12)))
+        labels = [draw(st.integers(-int(max(Reason)), 6).filter(bool)) for _ in frames]
+        parts.append(observations(1, frames, labels).with_columns(person=np.full(len(frames), person, np.int32)))
+    rows = Observations.concatenate(parts)
+    posterior = rows.posterior * np.float32(draw(st.floats(0.5, 1, width=32)))
+    nowhere = np.full_like(rows.landmarks, np.nan) if draw(st.booleans()) else rows.landmarks
+    rate = draw(st.fractions(1, 240, max_denominator=1001))
+    facts = dataclasses.replace(video_facts(draw(_text)), rate=rate, duration=Fraction(501) / rate)
+    made = report_of(
+        rows.with_columns(posterior=posterior, landmarks=nowhere), facts, draw(st.lists(_text, max_size=2))
+    )
+    totals = dataclasses.replace(made.totals, duration=draw(_floats), coverage=draw(st.floats(0, 1)))
+    named = tuple(dataclasses.replace(person, name=draw(_text), screen_time=draw(_floats)) for person in made.people)
+    return dataclasses.replace(made, people=named, totals=totals)
+
+
+@given(reports())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_round_trip_of_any_report(tmp_path_factory: pytest.TempPathFactory, report: Report) -> None:
+    assert_equal(read_report(saved(report, tmp_path_factory.mktemp("report"))), report)
+
+
+def test_numbers_that_do_not_exist_come_back_as_nan(tmp_path: Path) -> None:
+    report = make_report()
+    totals = dataclasses.replace(report.totals, coverage=float("nan"))
+    found = read_report(saved(dataclasses.replace(report, totals=totals), tmp_path))
+    assert np.isnan(found.totals.coverage)
+
+
+@pytest.mark.parametrize("name", ["report.json", "observations.parquet", "face_2.jpg"])
+def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
+    (saved(make_report(), tmp_path) / name).unlink()
+    with pytest.raises(DataError, match=name):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["report.json", "observations.parquet", "face_2.jpg"])
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe garbage", b"[" * 100_000, b"[]", b"null", b"NaN", b"PAR1PAR1"])
+def test_damaged_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    (saved(make_report(), tmp_path) / name).write_bytes(content)
+    with pytest.raises(DataError, match=name):
+        read_report(tmp_path)
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_flipped_bytes_never_crash(tmp_path: Path, data: st.DataObject) -> None:
+    path = saved(make_report(), tmp_path) / data.draw(st.sampled_from(["report.json", "observations.parquet"]))
+    content = bytearray(path.read_bytes())
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
+        content[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        read_report(tmp_path)
+    except DataError as error:
+        assert path.name in str(error)
+
+
+HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
+    (("schema",), "other", "visagram.report"),
+    (("schema_version",), "2.0", "Update it"),
+    (("schema_version",), "99999999999999999999.0", "damaged"),
+    (("schema_version",), 1.0, "schema_version"),
+    (("people",), {}, "people"),
+    (("people", 0), "x", "object"),
+    (("people", 0, "id"), -1, "id"),
+    (("people", 0, "id"), True, "id"),
+    (("people", 0, "thumbnail"), "../../../etc/passwd", "thumbnail"),
+    (("people", 0, "thumbnail"), "/etc/passwd", "thumbnail"),
+    (("people", 0, "name"), None, "name"),
+    (("people", 0, "segments"), [[1]], "segments"),
+    (("people", 0, "segments"), [[1, "2"]], "segments"),
+    (("people", 0, "tracks"), ["1"], "tracks"),
+    (("people", 0, "screen_time"), "long", "screen_time"),
+    (("people", 0, "screen_time"), 10**400, "screen_time"),
+    (("people", 0, "frames_seen"), 10**30, "frames_seen"),
+    (("people", 0, "emotion_counts", "bored"), 1, "seven expressions"),
+    (("people", 0, "shares", "happy"), 1, "object"),
+    (("video", "rate_exact"), "1/0", "rate_exact"),
+    (("video", "rate_exact"), "1e999999999", "rate_exact"),
+    (("video", "duration_exact"), "9" * 1000 + "/1", "duration_exact"),
+    (("video", "still"), "false", "still"),
+    (("video", "width"), -5, "width"),
+    (("totals",), None, "totals"),
+    (("warnings",), [1], "warnings"),
+    (("models",), [1], "models"),
+    (("settings",), [], "settings"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "named"), HOSTILE)
+def test_hostile_value_is_refused_by_name(where: tuple[Any, ...], value: Any, named: str, tmp_path: Path) -> None:
+    path = saved(make_report(), tmp_path) / "report.json"
+    content = json.loads(path.read_text("utf-8"))
+    place = content
+    for step in where[:-1]:
+        place = place[step]
+    place[where[-1]] = value
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(DataError, match=named):
+        read_report(tmp_path)
+
+
+def test_two_people_with_one_id_are_refused(tmp_path: Path) -> None:
+    path = saved(make_report(), tmp_path) / "report.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["people"][1] = content["people"][0]
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(DataError, match="same id"):
+        read_report(tmp_path)
+
+
+def test_newer_minor_version_with_more_fields_is_read(tmp_path: Path) -> None:
+    path = saved(make_report(), tmp_path) / "report.json"
+    content = json.loads(path.read_text("utf-8")) | {"schema_version": "1.7", "more": 1}
+    path.write_text(json.dumps(content), "utf-8")
+    assert_equal(read_report(tmp_path), make_report())
+
+
+def changed_table(folder: Path, change: Any) -> None:
+    path = saved(make_report(), folder) / "observations.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def replace(name: str, values: Any) -> Any:
+    return lambda found: found.set_column(found.column_names.index(name), name, values(found.column(name)))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda found: found.drop_columns(["p_fear"]), "p_fear"),
+        (replace("frame", lambda column: pa.nulls(len(column), pa.int64())), "frame"),
+        (replace("frame", lambda column: pa.array(["x"] * len(column))), "does not hold"),
+        (replace("time_s", lambda column: pa.array([[0.0]] * len(column))), "does not hold"),
+        (replace("person", lambda column: pa.array([9] * len(column))), "person"),
+        (replace("reason", lambda column: pa.array(["bored"] * len(column))), "reason"),
+        (replace("p_sad", lambda column: pa.nulls(len(column), pa.float32())), "probabilities"),
+        (replace("time_s", lambda column: pa.array([float("inf")] * len(column))), "time"),
+    ],
+)
+def test_table_that_does_not_fit_is_refused(change: Any, named: str, tmp_path: Path) -> None:
+    changed_table(tmp_path, change)
+    with pytest.raises(DataError, match=named):
+        read_report(tmp_path)
+
+
+def test_column_order_and_additional_columns_do_not_matter(tmp_path: Path) -> None:
+    changed_table(tmp_path, lambda found: found.select(found.column_names[::-1]).append_column("new", found["frame"]))
+    assert_equal(read_report(tmp_path), make_report())
+
+
+def test_plain_words_are_as_good_as_a_dictionary(tmp_path: Path) -> None:
+    changed_table(tmp_path, replace("reason", lambda column: column.cast(pa.string())))
+    assert_equal(read_report(tmp_path), make_report())
