@@ -28,12 +28,12 @@ MATRIX = {
     180: (-1, 0, 0, 0, -1, 0),
     270: (0, -1, 0, 1, 0, 0),
 }
-"""ISO 14496-12 track matrices (a, b, u, c, d, v): x' = a x + c y, y' = b x + d y with y downwards, so that these turn the
-picture *clockwise* by that many degrees. A phone held upright writes 90."""
+"""ISO 14496-12 track matrices (a, b, u, c, d, v): x' = a x + c y, y' = b x + d y with y downwards, so that these turn
+the picture *clockwise* by that many degrees. A phone held upright writes 90."""
 
 
 def grey(width: int, height: int, number: int) -> np.ndarray:
-    """Luma (height, width): a gradient, and `number` as eight black or white bars along the top that survive compression."""
+    """Luma (height, width): a gradient, and `number` as eight black or white bars along the top."""
     picture = np.broadcast_to(np.linspace(60, 190, width), (height, width)).astype(np.uint8).copy()
     bits = np.array([number >> k & 1 for k in range(8)], np.uint8) * 219 + 16
     picture[: height // 3] = np.repeat(bits, -(-width // 8))[:width]
@@ -53,7 +53,7 @@ def numbered(width: int, height: int, count: int) -> list[np.ndarray]:
 
 
 def marker(width: int, height: int) -> np.ndarray:
-    """Black but for a white block in the upper left corner and a grey one right of it: no turn or mirror looks the same."""
+    """Black but for a white block in the upper left corner and a grey one beside it: no turn or mirror looks alike."""
     picture = np.full((height, width), 16, np.uint8)
     picture[: height // 4, : width // 4] = 235
     picture[: height // 4, width // 4 : width // 2] = 125
@@ -90,7 +90,7 @@ def write_clip(
     aspect: Fraction | None = None,
     sound: bool = False,
 ) -> Path:
-    """Encode pictures: luma arrays (h, w) or whole frames. `pts` counts in `time_base`, by default 0, 1, … in 1/rate."""
+    """Encode pictures: luma arrays (h, w) or whole frames. `pts` counts in `time_base`; by default 0, 1, … / rate."""
     base = time_base or 1 / Fraction(rate)
     with av.open(str(path), "w", format=container, options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})

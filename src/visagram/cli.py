@@ -173,14 +173,18 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = app(standalone_mode=False)
+        # The option parser catches Ctrl-C itself.
+        if status == INTERRUPTED:
+            _interrupted()
     except KeyboardInterrupt:
-        status = INTERRUPTED
-        sys.stderr.write("Interrupted: what is finished stays.\n")
+        status = _interrupted()
     except VisagramError as error:
         if "--debug" in sys.argv:
             raise
+        from visagram.screen import one_line
+
         status = error.exit_status
-        sys.stderr.write(f"error: {error} [{error.code}]\n")
+        sys.stderr.write(f"error: {one_line(str(error))} [{error.code}]\n")
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -194,6 +198,11 @@ def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _interrupted() -> int:
+    sys.stderr.write("Interrupted: what is finished stays.\n")
+    return INTERRUPTED
+
+
 def _usage(error: Exception) -> int:
     """What the option parser objects to, and what nobody foresaw."""
     show = getattr(error, "show", None)
@@ -201,7 +210,7 @@ def _usage(error: Exception) -> int:
         show()
         return int(getattr(error, "exit_code", USAGE))
     if type(error).__name__ == "Abort":
-        return INTERRUPTED
+        return _interrupted()
     if "--debug" in sys.argv:
         raise error
     sys.stderr.write(
@@ -238,11 +247,18 @@ def _print_json(report: Report, *, several: bool) -> None:
 
 def _expanded(videos: list[str]) -> Iterator[Path]:
     for text in videos:
-        if not Path(text).exists() and any(sign in text for sign in "*?["):
+        if any(sign in text for sign in "*?[") and not _exists(Path(text)):
             found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (any root, and a sorted list)
             yield from (Path(name) for name in found if Path(name).is_file()) if found else [Path(text)]
         else:
             yield Path(text)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _folder_name(path: Path, used: set[str]) -> str:

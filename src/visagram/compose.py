@@ -12,6 +12,7 @@ from visagram.core.segments import Segment, Timeline
 from visagram.core.types import VideoFacts
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
+from visagram.media.probe import Alive
 from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
 from visagram.models.embedding import OnnxEmbedder
 from visagram.models.emotion import OnnxClassifier
@@ -54,10 +55,12 @@ class Models:
 
 
 def open_frames(
-    path: Path, facts: VideoFacts, timeline: Timeline, segment: Segment, settings: Settings, threads: int
+    path: Path, facts: VideoFacts, timeline: Timeline, segment: Segment, settings: Settings, threads: int, alive: Alive
 ) -> SegmentFrames:
     """The decoder of a segment."""
-    return SegmentFrames(path, facts, timeline, segment, settings, threads=threads, depth=round_length(facts))
+    return SegmentFrames(
+        path, facts, timeline, segment, settings, threads=threads, depth=round_length(facts), alive=alive
+    )
 
 
 def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Settings) -> Stretch:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects
     import pyarrow
 
-SCHEMA_VERSION = "1.0"
-
 
 @dataclass(frozen=True, slots=True)
 class Report:

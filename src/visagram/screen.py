@@ -41,7 +41,7 @@ class Screen:
 
     def title(self, name: str) -> None:
         """Name what the following stages work on."""
-        self._title = "".join(c if c.isprintable() else "?" for c in name)
+        self._title = one_line(name)
 
     def progress(self, stage: str, completed: int, total: int) -> None:
         """A `Progress` callback."""
@@ -69,9 +69,14 @@ class Screen:
 
     def error(self, error: VisagramError, debug: bool) -> None:
         """One sentence and its code; with `debug` where it came from."""
-        self.say(f"error: {error} [{error.code}]")
+        self.say(f"error: {one_line(str(error))} [{error.code}]")
         if debug:
             self.say("".join(traceback.format_exception(error)))
+
+
+def one_line(text: str) -> str:
+    """Text that a file's name may have made ugly, as one line that a terminal shows and does not obey."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _bars() -> Progress:

@@ -60,13 +60,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._require(math.isfinite(self.start) and self.start >= 0, "start", "at least 0")
-        self._require(self.end is None or self.end > self.start, "end", "later than start")
+        self._require(self.end is None or self.start < self.end < math.inf, "end", "later than start")
         self._require(self.sample_fps is None or 0 < self.sample_fps < 1000, "sample_fps", "above 0")
         self._require(self.region is None or _is_region(self.region), "region", "x,y,w,h with w and h above 0")
         self._require(self.min_face is None or 8 <= self.min_face <= 10_000, "min_face", "at least 8 pixels")
         self._require(0 <= self.detect_every <= 100, "detect_every", "between 0 and 100")
-        sized = self.detect_size.isdigit() and 64 <= int(self.detect_size) <= 8192
+        sized = self.detect_size.isdecimal() and 64 <= int(self.detect_size) <= 8192
         self._require(sized or self.detect_size in ("auto", "full"), "detect_size", "auto, full or 64 to 8192 pixels")
+        self._require(self.seed >= 0, "seed", "at least 0")
         self._require(0 <= self.processes <= 256, "processes", "between 0 and 256")
         for name in ("max_pixels", "max_duration", "max_streams", "worker_memory", "stall_timeout", "attempts"):
             self._require(getattr(self, name) > 0, name, "above 0")
@@ -98,7 +99,7 @@ def cores() -> int:
 def parse_region(text: str) -> tuple[int, int, int, int]:
     """'x,y,w,h' to four numbers. Raises `UsageError`."""
     parts = text.split(",")
-    if len(parts) != 4 or not all(part.strip().lstrip("-").isdigit() for part in parts):
+    if len(parts) != 4 or not all(part.strip().removeprefix("-").isdecimal() for part in parts):
         raise UsageError(f"The region {text!r} is not four whole numbers x,y,w,h.")
     x, y, w, h = (int(part) for part in parts)
     return x, y, w, h
@@ -109,8 +110,9 @@ def _is_region(region: tuple[int, ...]) -> bool:
 
 
 def _from_file() -> dict[str, Any]:
-    path = Path(os.environ.get("VISAGRAM_CONFIG", "visagram.toml"))
-    if not path.is_file():
+    named = os.environ.get("VISAGRAM_CONFIG")
+    path = Path(named or "visagram.toml")
+    if not named and not path.is_file():
         return {}
     try:
         values = tomllib.loads(path.read_text("utf-8"))
@@ -132,11 +134,24 @@ def _parse(name: str, value: Any, source: str) -> Any:
     kind = kinds[name]
     try:
         if kind.startswith("tuple"):
-            return parse_region(value) if isinstance(value, str) else tuple(int(part) for part in value)
+            return parse_region(value) if isinstance(value, str) else tuple(_whole(part) for part in value)
         if kind.startswith("int"):
-            return int(value)
+            return _whole(value)
         if kind.startswith("float"):
-            return float(value)
+            return float(_no_bool(value))
     except (TypeError, ValueError) as error:
         raise UsageError(f"{source}: {value!r} is not a value for '{name}'.") from error
     return str(value)
+
+
+def _whole(value: Any) -> int:
+    """`int(value)`, but 1.5 and true are no whole numbers."""
+    if isinstance(value, float):
+        raise TypeError(f"{value} is not a whole number")
+    return int(_no_bool(value))
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise TypeError("a number is wanted")
+    return value

@@ -33,9 +33,20 @@ def send(stream: BinaryIO, kind: str, values: dict[str, Any] | None = None, arra
 def receive(stream: BinaryIO) -> tuple[str, dict[str, Any], Arrays] | None:
     """Read one message; None at the end of the stream. Raises `ValueError` for what is not a message."""
     size = stream.read(_HEAD.size)
-    if len(size) < _HEAD.size:
+    if not size:
         return None
-    head = json.loads(_exactly(stream, _HEAD.unpack(size)[0]))
+    if len(size) < _HEAD.size:
+        raise ValueError("a message broke off")
+    try:
+        return _message(stream, _HEAD.unpack(size)[0])
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"not a message: {error}") from error
+
+
+def _message(stream: BinaryIO, size: int) -> tuple[str, dict[str, Any], Arrays]:
+    head = json.loads(_exactly(stream, size))
+    if not isinstance(head["kind"], str) or not isinstance(head["values"], dict):
+        raise ValueError("a message has a kind and values")
     arrays: Arrays = {}
     for name, dtype, shape in head["arrays"]:
         kind = np.dtype(dtype)
@@ -88,7 +99,7 @@ def pack_observations(observations: Observations) -> Arrays:
 
 def unpack_observations(arrays: Arrays) -> Observations:
     """Raises `ValueError` where a column is missing or has another shape than it must."""
-    rows = len(arrays.get("frame", ()))
+    rows = arrays["frame"].size if "frame" in arrays else 0
     for name, (dtype, shape) in COLUMNS.items():
         column = arrays.get(name)
         if column is None or column.shape != (rows, *shape) or column.dtype != dtype:

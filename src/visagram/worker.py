@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SAY_EVERY = 0.1
 """Seconds between two messages about progress."""
+ALIVE_EVERY = 1.0
+"""Seconds of silence after which a worker says that it is alive."""
 
 
 def main() -> None:
@@ -48,19 +50,38 @@ def main() -> None:
             else:
                 models = _analyse(replies, values, arrays, settings, models)
         except VisagramError as error:
-            wire.send(replies, "error", {"code": error.code, "message": str(error)})
-        except MemoryError:
-            wire.send(replies, "error", {"code": "decode_failed", "message": "The worker ran out of memory."})
+            replies.send("error", {"code": error.code, "message": str(error)})
         except Exception as error:
+            if _is_shortage(error):
+                reason = f"more than the {settings.worker_memory} MiB of the setting worker_memory were needed"
+                replies.send("error", {"code": "decode_failed", "message": reason})
+                continue
             trace = traceback.format_exc()
-            wire.send(
-                replies, "error", {"code": "internal", "message": f"{type(error).__name__}: {error}", "trace": trace}
-            )
+            replies.send("error", {"code": "internal", "message": f"{type(error).__name__}: {error}", "trace": trace})
 
 
-def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+class Replies:
+    """The way back to the main process; any thread may use it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._spoke = time.monotonic()
+
+    def send(self, kind: str, values: dict[str, Any] | None = None, arrays: wire.Arrays | None = None) -> None:
+        with self._lock:
+            wire.send(self._stream, kind, values, arrays)
+            self._spoke = time.monotonic()
+
+    def alive(self) -> None:
+        """Say that work goes on, where nothing else was said for a while: a round of frames can take minutes."""
+        if time.monotonic() - self._spoke > ALIVE_EVERY:
+            self.send("alive")
+
+
+def _take_streams() -> tuple[BinaryIO, Replies]:
     """Keep the pipes for messages alone: whatever a library prints goes to standard error."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, replies = os.fdopen(os.dup(0), "rb"), Replies(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -91,16 +112,22 @@ def _limit(settings: Settings, *, writes: bool) -> None:
         resource.setrlimit(kind, (value, hard))
 
 
-def _probe(replies: BinaryIO, path: Path, settings: Settings) -> None:
+def _is_shortage(error: Exception) -> bool:
+    """Whether the memory limit was hit: libraries have their own ways to say so."""
+    signs = ("bad_alloc", "allocate memory", "failed to map segment", "can't start new thread")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
+
+
+def _probe(replies: Replies, path: Path, settings: Settings) -> None:
     from visagram.media.probe import probe
 
-    facts, timeline = probe(path, settings)
+    facts, timeline = probe(path, settings, replies.alive)
     values, arrays = wire.pack_timeline(timeline)
-    wire.send(replies, "probed", {"facts": wire.pack_facts(facts), "timeline": values}, arrays)
+    replies.send("probed", {"facts": wire.pack_facts(facts), "timeline": values}, arrays)
 
 
 def _analyse(
-    replies: BinaryIO, values: dict[str, Any], arrays: wire.Arrays, settings: Settings, models: Models | None
+    replies: Replies, values: dict[str, Any], arrays: wire.Arrays, settings: Settings, models: Models | None
 ) -> Models:
     """Analyse one segment: a message per round, then one with its tracks and counts."""
     from visagram.compose import Models, open_frames, open_stretch
@@ -109,27 +136,27 @@ def _analyse(
     segment = wire.unpack_segment(values["segment"], arrays)
     timeline = wire.unpack_timeline(values["timeline"], {"pts": segment.pts[:0], "keys": segment.pts[:0]})
     threads = int(values["threads"])
-    with open_frames(Path(values["path"]), facts, timeline, segment, settings, threads) as source:
+    with open_frames(Path(values["path"]), facts, timeline, segment, settings, threads, replies.alive) as source:
         if models is None or models.threads != threads:
             models = Models(threads)
         counted = _Counted(source, segment)
         stretch = open_stretch(counted, models, facts, settings)
         for observations in stretch:
-            wire.send(replies, "observations", {"frames": counted.frames}, wire.pack_observations(observations))
+            replies.send("observations", {"frames": counted.frames}, wire.pack_observations(observations))
         for track in stretch.tracks():
-            wire.send(replies, "track", *wire.pack_track(track))
+            replies.send("track", *wire.pack_track(track))
         done = {"frames": counted.frames, "span": counted.span, "damaged": source.damaged}
-        wire.send(replies, "done", done)
+        replies.send("done", done)
     return models
 
 
-def _annotate(replies: BinaryIO, values: dict[str, Any], arrays: wire.Arrays, settings: Settings) -> None:
+def _annotate(replies: Replies, values: dict[str, Any], arrays: wire.Arrays, settings: Settings) -> None:
     """Write the annotated video to the path that the main process made for it."""
     from visagram.media.annotate import annotate
     from visagram.media.probe import probe
 
     path, said = Path(values["path"]), 0.0
-    facts, timeline = probe(path, settings)
+    facts, timeline = probe(path, settings, replies.alive)
     if [facts.bytes, facts.frames, facts.width, facts.height] != values["shape"]:
         raise UsageError(f"{path} is not the video that was analysed, or it has changed since: analyse it again.")
 
@@ -137,12 +164,12 @@ def _annotate(replies: BinaryIO, values: dict[str, Any], arrays: wire.Arrays, se
         nonlocal said
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
-            wire.send(replies, "progress", {"completed": completed, "total": total})
+            replies.send("progress", {"completed": completed, "total": total})
 
     names = {int(person): name for person, name in values["names"].items()}
     rows = wire.unpack_observations(arrays)
     annotate(path, facts, timeline, rows, names, Path(values["output"]), settings, progress)
-    wire.send(replies, "done")
+    replies.send("done")
 
 
 class _Counted:

@@ -18,8 +18,7 @@ from factories import TINY_JPEG, UGLY_NAMES, make_report, no_people, one_frame, 
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import OutputUnwritable, UsageError
 from visagram.export import CHOICES, FORMATS, save
-from visagram.export.json import SCHEMA_VERSION, SCHEMAS, dumps, report_dict, schema
-from visagram.report import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
+from visagram.export.json import SCHEMAS, dumps, report_dict, schema
 from visagram.report import Report
 
 REPORTS = [make_report, no_people, one_frame, unusable_person]
@@ -56,10 +55,6 @@ def test_every_json_file_follows_its_schema(make, tmp_path: Path) -> None:
 def test_schema_refuses_a_field_that_is_not_documented() -> None:
     with pytest.raises(jsonschema.ValidationError):
         valid("report", report_dict(make_report()) | {"mood": 1})
-
-
-def test_schema_version_is_the_report_s() -> None:
-    assert SCHEMA_VERSION == REPORT_SCHEMA_VERSION
 
 
 def test_files_of_a_report_with_two_people(tmp_path: Path) -> None:

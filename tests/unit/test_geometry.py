@@ -126,7 +126,9 @@ def test_display_to_plane_finds_the_pixel_that_a_rotation_moved(plane_width, pla
 
 
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 4000), rotations)
-def test_display_to_plane_carries_the_whole_picture_onto_the_whole_plane(width, height, plane_width, plane_height, rotation):
+def test_display_to_plane_carries_the_whole_picture_onto_the_whole_plane(
+    width, height, plane_width, plane_height, rotation
+):
     def corners(w, h):
         return [(x, y) for x in (-0.5, w - 0.5) for y in (-0.5, h - 0.5)]
 

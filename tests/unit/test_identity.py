@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fakes import make_track
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import make_track
 from visagram.core.identity import SHARED_FRAMES, group_people
 
 THRESHOLD = 0.6

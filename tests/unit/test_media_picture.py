@@ -1,14 +1,15 @@
-"""What each frame shows: the luma plane and the displayed picture, right side up and with the same greys in every coding."""
+"""What each frame shows: the luma plane and the displayed picture, right side up, the same greys in every coding."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from media_factory import FULL, LIMITED, exif, grey, marker, numbered, read, sample_frames, turn, write_clip, yuv
 
+from media_factory import FULL, LIMITED, exif, grey, marker, numbered, read, sample_frames, turn, write_clip, yuv
 from visagram.core.geometry import apply
 from visagram.core.types import Frame
 from visagram.media.crop import OpenCvCropper
@@ -74,11 +75,19 @@ def test_a_mirrored_recording_is_not_taken_for_a_turned_one(
     assert np.abs(shown(frame, *size) - through_plane(frame, *size)).mean() < 1
 
 
-@pytest.mark.parametrize(("orientation", "expected"), [(1, [255, 0, 0, 0]), (3, [0, 0, 0, 255]), (6, [0, 255, 0, 0]),
-    (8, [0, 0, 255, 0])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("orientation", "expected"), [(1, [255, 0, 0, 0]), (3, [0, 0, 0, 255]), (6, [0, 255, 0, 0]), (8, [0, 0, 255, 0])]
+)
 def test_a_photograph_is_turned_as_its_exif_data_says(tmp_path: Path, orientation: int, expected: list[int]) -> None:
-    photo = write_clip(tmp_path / "a.jpg", [marker(128, 64)], codec="mjpeg", pixel_format="yuvj420p", container="image2",
-                       container_options={"update": "1"}, color_range=FULL)  # fmt: skip
+    photo = write_clip(
+        tmp_path / "a.jpg",
+        [marker(128, 64)],
+        codec="mjpeg",
+        pixel_format="yuvj420p",
+        container="image2",
+        container_options={"update": "1"},
+        color_range=FULL,
+    )
     video = read(exif(photo, orientation))
     frame, size = video.frames[0], (video.facts.width, video.facts.height)
     assert size == ((64, 128) if orientation in (6, 8) else (128, 64))
@@ -123,7 +132,9 @@ def twin(tmp_path: Path, name: str, codec: str, pixel_format: str, color_range: 
         luma = full if color_range == FULL else np.round(full * (219 / 255) + 16).astype(np.uint8)
         picture = yuv(luma, pixel_format, color_range)
     options = {"qp": "0"} if codec.startswith("libx264") else {}
-    clip = write_clip(tmp_path / name, [picture], codec=codec, pixel_format=pixel_format, options=options, color_range=color_range)  # fmt: skip
+    clip = write_clip(
+        tmp_path / name, [picture], codec=codec, pixel_format=pixel_format, options=options, color_range=color_range
+    )
     return full_range(read(clip).frames[0])
 
 
@@ -166,6 +177,33 @@ def test_crops_and_pictures_of_a_limited_and_a_full_range_twin_are_equal(tmp_pat
         pictures.append(shown(frame, 256, 256))
     assert np.abs(crops[0] - crops[1]).max() <= 2
     assert np.abs(pictures[0] - pictures[1]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "color_range"),
+    [
+        ("a.mkv", "libx264", "yuv420p", LIMITED),
+        ("b.mkv", "libx264", "yuv420p10le", FULL),
+        ("c.mkv", "ffv1", "gray", FULL),
+        ("d.mkv", "libx264rgb", "rgb24", FULL),
+    ],
+)
+def test_a_reduced_picture_is_the_same_in_every_coding(
+    tmp_path: Path, name: str, codec: str, pixel_format: str, color_range: int
+) -> None:
+    full = sample_frames(1)[0].to_ndarray(format="gray")
+    reference = write_clip(tmp_path / "full.mkv", [full], options={"qp": "0"}, color_range=FULL)
+    picture: np.ndarray | av.VideoFrame = (
+        full if color_range == FULL else np.round(full * (219 / 255) + 16).astype(np.uint8)
+    )
+    if pixel_format == "rgb24":
+        picture = yuv(full, "yuvj420p", FULL).reformat(format="rgb24")
+    options = {} if codec == "ffv1" else {"qp": "0"}
+    clip = write_clip(
+        tmp_path / name, [picture], codec=codec, pixel_format=pixel_format, options=options, color_range=color_range
+    )
+    small, expected = (read(path).frames[0].picture(224, 168).astype(int) for path in (clip, reference))
+    assert np.abs(small - expected).max() <= 1
 
 
 def test_a_size_that_changes_in_the_middle_keeps_the_displayed_size(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+
 from media_factory import (
     SAMPLE,
     numbered,
@@ -16,7 +17,6 @@ from media_factory import (
     write_clip,
     write_sound,
 )
-
 from visagram.core.segments import plan
 from visagram.errors import NoVideoStream
 from visagram.media.probe import probe
@@ -171,14 +171,23 @@ def test_recordings_glued_together_do_not_run_backwards_in_time(tmp_path: Path) 
     assert all(a < b for a, b in zip(video.times, video.times[1:]))
 
 
-@pytest.mark.parametrize(("name", "codec", "pixel_format"), [("a.jpg", "mjpeg", "yuvj420p"), ("a.png", "png", "rgb24"),
-    ("a.webp", "libwebp", "yuv420p"), ("a.bmp", "bmp", "bgr24"), ("a.tiff", "tiff", "rgb24")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("a.jpg", "mjpeg", "yuvj420p"),
+        ("a.png", "png", "rgb24"),
+        ("a.webp", "libwebp", "yuv420p"),
+        ("a.bmp", "bmp", "bgr24"),
+        ("a.tiff", "tiff", "rgb24"),
+    ],
+)
 def test_a_still_picture_is_a_video_of_one_frame(tmp_path: Path, name: str, codec: str, pixel_format: str) -> None:
     picture = sample_frames(1, 96, 64)[0].reformat(format=pixel_format)
     kind = "webp" if codec == "libwebp" else "image2"
     options = {} if codec == "libwebp" else {"update": "1"}
-    clip = write_clip(tmp_path / name, [picture], codec=codec, pixel_format=pixel_format, container=kind,
-                      container_options=options)  # fmt: skip
+    clip = write_clip(
+        tmp_path / name, [picture], codec=codec, pixel_format=pixel_format, container=kind, container_options=options
+    )
     video = read(clip)
     assert video.facts.still
     assert (video.facts.width, video.facts.height) == (96, 64)

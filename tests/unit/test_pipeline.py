@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+from math import ceil
 
 import numpy as np
 import pytest
-from fakes import JPEG, PICTURE, Actor, FakeStages, World, moving, still
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes import JPEG, PICTURE, Actor, FakeStages, World, moving, still
 from visagram.core.pipeline import PORTRAITS, Stretch
 from visagram.core.tracking import BIRTH
 from visagram.core.types import Observations, Reason
@@ -29,7 +30,21 @@ def _equal(a, b):
 
 @pytest.mark.parametrize(
     "length",
-    [1, 2, EVERY, EVERY + 1, BATCH - 1, BATCH, BATCH + 1, BATCH + 2, BATCH + EVERY, 2 * BATCH, 2 * BATCH + 1, 2 * BATCH + 2, 97],
+    [
+        1,
+        2,
+        EVERY,
+        EVERY + 1,
+        BATCH - 1,
+        BATCH,
+        BATCH + 1,
+        BATCH + 2,
+        BATCH + EVERY,
+        2 * BATCH,
+        2 * BATCH + 1,
+        2 * BATCH + 2,
+        97,
+    ],
 )
 def test_a_face_gets_one_row_in_every_frame(length):
     rows, tracks, _, rounds = _run(World(length, [Actor(still(100, 80))]))
@@ -39,6 +54,7 @@ def test_a_face_gets_one_row_in_every_frame(length):
     assert rows.span.tolist() == [1 / 25] * length
     assert (tracks[0].first_frame, tracks[0].last_frame) == (0, length - 1)
     assert max(len(part) for part in rounds) <= BATCH + 1
+    assert len(rounds) == max(1, ceil((length - 1) / BATCH))
 
 
 def test_without_frames_there_is_nothing():
@@ -91,7 +107,9 @@ people = st.lists(
 
 
 @settings(max_examples=20)
-@given(people, st.lists(st.integers(1, 89), max_size=2, unique=True).map(sorted), st.integers(1, 90), st.integers(1, 100))
+@given(
+    people, st.lists(st.integers(1, 89), max_size=2, unique=True).map(sorted), st.integers(1, 90), st.integers(1, 100)
+)
 def test_the_result_does_not_depend_on_the_length_of_rounds(actors, cuts, length, batch):
     world = World(length, actors, cuts)
     rows, tracks, parts, _ = _run(world)
@@ -119,7 +137,9 @@ def test_rows_are_in_order_and_no_track_is_twice_in_a_frame(actors, length):
 @settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_somebody_who_comes_and_goes_has_rows_in_exactly_those_frames(start, length):
-    rows, _, _, _ = _run(World(100, [Actor(still(20, 80)), Actor(still(200, 80), range(start, start + EVERY + length))]))
+    rows, _, _, _ = _run(
+        World(100, [Actor(still(20, 80)), Actor(still(200, 80), range(start, start + EVERY + length))])
+    )
     visitor = rows[rows.box[:, 0] > 150]
     assert visitor.frame.tolist() == list(range(start, min(100, start + EVERY + length)))
     assert (rows.box[:, 0] < 150).sum() == 100

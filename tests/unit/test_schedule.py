@@ -5,10 +5,10 @@ from math import ceil, log2
 
 import numpy as np
 import pytest
-from fakes import PICTURE, Actor, FakeStages, KnowingDetector, World, make_faces, make_frame, moving, still
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes import PICTURE, Actor, FakeStages, KnowingDetector, World, make_faces, make_frame, moving, still
 from visagram.core.geometry import iou
 from visagram.core.pipeline import Stretch
 from visagram.core.schedule import ChangeMeter, agree, look
@@ -28,6 +28,7 @@ def _look(world, known=None):
     return found, detector.looks
 
 
+@settings(max_examples=30)
 @given(st.integers(1, LENGTH - 1))
 def test_an_entrance_is_found_to_the_frame_with_few_looks(entrance):
     found, looks = _look(World(LENGTH, [Actor(still(100, 80), range(entrance, LENGTH))]))
@@ -36,6 +37,7 @@ def test_an_entrance_is_found_to_the_frame_with_few_looks(entrance):
     assert len(looks) <= FEW
 
 
+@settings(max_examples=30)
 @given(st.integers(1, LENGTH - 1))
 def test_an_exit_is_found_to_the_frame_with_few_looks(exit):
     found, looks = _look(World(LENGTH, [Actor(still(100, 80), range(0, exit))]))
@@ -44,6 +46,7 @@ def test_an_exit_is_found_to_the_frame_with_few_looks(exit):
     assert len(looks) <= FEW
 
 
+@settings(max_examples=30)
 @given(st.integers(1, LENGTH - 1))
 def test_somebody_else_elsewhere_is_found_to_the_frame(change):
     people = [Actor(still(20, 80), range(0, change)), Actor(still(200, 80), range(change, LENGTH))]
@@ -52,6 +55,7 @@ def test_somebody_else_elsewhere_is_found_to_the_frame(change):
     assert len(looks) <= FEW
 
 
+@settings(max_examples=30)
 @given(st.integers(0, LENGTH - 12), st.integers(EVERY, 11))
 def test_a_visit_that_lasts_longer_than_the_distance_of_looks_is_found_to_the_frame(start, length):
     found, looks = _look(World(LENGTH, [Actor(still(100, 80), range(start, start + length))]))
@@ -75,6 +79,7 @@ def test_no_frame_is_looked_at_twice_and_known_looks_are_kept():
     assert set(found) == {0, 16, *looks}
 
 
+@settings(max_examples=30)
 @given(st.integers(1, LENGTH - 1))
 def test_looks_on_the_two_sides_of_a_cut_are_not_compared(cut):
     people = [Actor(still(20, 80), range(0, cut)), Actor(still(200, 80), range(cut, LENGTH))]

@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from fakes import PICTURE, Actor, FakeStages, World, make_result, make_rows, make_track, moving, steady_timeline, still
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import PICTURE, Actor, FakeStages, World, make_result, make_rows, make_track, moving, steady_timeline, still
 from visagram.core.pipeline import Stretch
 from visagram.core.segments import LONGEST, OVERLAP, SHORTEST, SegmentResult, Timeline, plan, stitch
 from visagram.core.types import Observations
@@ -27,9 +27,9 @@ def timelines(draw):
     return Timeline(base, pts.astype(np.int64), keys.astype(np.int64), int(pts[-1] + steps[0]), 0)
 
 
-ranges = st.tuples(st.sampled_from([0.0, 0.3, 7.77, 60.0]), st.one_of(st.none(), st.sampled_from([0.4, 9.3, 61.0, 1e6]))).filter(
-    lambda r: r[1] is None or r[1] > r[0]
-)
+ranges = st.tuples(
+    st.sampled_from([0.0, 0.3, 7.77, 60.0]), st.one_of(st.none(), st.sampled_from([0.4, 9.3, 61.0, 1e6]))
+).filter(lambda r: r[1] is None or r[1] > r[0])
 rates = st.one_of(st.none(), st.sampled_from([0.1, 1.0, 5.0, 12.5, 200.0]))
 
 
@@ -238,7 +238,9 @@ def _analysed(world, segments):
     """The segments of a world through the pipeline, as a worker would return them."""
     frames, results = world.frames(), []
     for segment in segments:
-        stretch = Stretch([frames[k] for k in segment.frames], FakeStages(world).stages(), picture=PICTURE, every=5, batch=20)
+        stretch = Stretch(
+            [frames[k] for k in segment.frames], FakeStages(world).stages(), picture=PICTURE, every=5, batch=20
+        )
         rows = Observations.concatenate(stretch)
         results.append(SegmentResult(segment, rows, stretch.tracks(), segment.core, 0, segment.core / world.rate))
     return results

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fakes import make_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import make_rows
 from visagram.core.statistics import (
     block_length,
     expression_shares,
@@ -22,7 +22,7 @@ HAPPY, NEUTRAL = EXPRESSIONS.index("happy"), EXPRESSIONS.index("neutral")
 
 
 def two_states(steps, dwell, share, random):
-    """(n,) of 0 and 1: a Markov chain that stays `dwell` steps in state 1 on average and spends `share` of time there."""
+    """(n,) of 0 and 1: a Markov chain that stays `dwell` steps in state 1 and spends `share` of all there."""
     leave = 1 / dwell
     enter = leave * share / (1 - share)
     state = np.empty(steps, np.int64)

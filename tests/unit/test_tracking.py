@@ -4,10 +4,10 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from fakes import Actor, World, make_faces, moving, still
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes import Actor, World, make_faces, moving, still
 from visagram.core.tracking import BIRTH, LOST_SECONDS, SURE, Tracker, assign, iou_distance
 from visagram.core.types import Faces
 
@@ -20,6 +20,7 @@ def _track(world, every=1):
     return [tracker.update(k / world.rate, world.faces(k)).tolist() for k in range(0, world.length, every)]
 
 
+@settings(max_examples=40)
 @given(
     speed=st.floats(40, 160),
     apart=st.floats(25, 80),
@@ -49,6 +50,16 @@ def test_a_short_absence_is_bridged(share, across, down):
     assert tracker.update(back, make_faces([walk(back)])).tolist() == [0]
 
 
+@pytest.mark.parametrize("across", [-200, 200])
+def test_somebody_who_walks_on_unseen_is_found_where_they_must_be(across):
+    # Half a second at 200 pixels a second: the old place and the new one have nothing in common.
+    tracker, walk = Tracker(), moving(400, 80, across)
+    for k in range(25):
+        tracker.update(k * STEP, make_faces([walk(k * STEP)]))
+    back = 24 * STEP + 0.5
+    assert tracker.update(back, make_faces([walk(back)])).tolist() == [0]
+
+
 @given(st.floats(1.1, 10))
 def test_after_a_long_absence_a_new_track_begins(share):
     tracker = Tracker()
@@ -65,6 +76,7 @@ def test_a_cut_ends_tracks_even_if_the_next_scene_has_a_face_in_the_same_place()
     assert tracker.update(STEP, face).tolist() == [1]
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5))
 def test_the_order_of_detections_does_not_matter(seed, people):
     random = np.random.default_rng(seed)

@@ -74,12 +74,15 @@ def read_sheets(folder: Path, split: str) -> Faces48:
     if not index.is_file():
         raise DataError(f"{folder} holds no labels.csv: give the folder with the FER+ sprite sheets.")
     wanted = [*VOTE_COLUMNS.values(), *OTHER_COLUMNS]
-    with index.open(newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"split", "sheet", "row", "column", *wanted} - set(reader.fieldnames or ())
-        if missing:
-            raise DataError(f"{index} lacks the columns {', '.join(sorted(missing))}.")
-        rows = [row for row in reader if row["split"] == split]
+    try:
+        with index.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            missing = {"split", "sheet", "row", "column", *wanted} - set(reader.fieldnames or ())
+            rows = [row for row in reader if row.get("split") == split]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{index} cannot be read as a table ({error}).") from error
+    if missing:
+        raise DataError(f"{index} lacks the columns {', '.join(sorted(missing))}.")
     if not rows:
         raise DataError(f"{index} has no rows of the split '{split}'.")
     sheets = {name: _read_sheet(folder, name) for name in sorted({row["sheet"] for row in rows})}
@@ -88,8 +91,8 @@ def read_sheets(folder: Path, split: str) -> Faces48:
     others = np.empty(len(rows), np.float32)
     for number, row in enumerate(rows):
         luma[number] = _cell(sheets[row["sheet"]], row, index)
-        votes[number] = [float(row[VOTE_COLUMNS[name]]) for name in EXPRESSIONS]
-        others[number] = sum(float(row[name]) for name in OTHER_COLUMNS)
+        votes[number] = [_count(row, VOTE_COLUMNS[name], index) for name in EXPRESSIONS]
+        others[number] = sum(_count(row, name, index) for name in OTHER_COLUMNS)
     return Faces48(luma, votes, others)
 
 
@@ -102,8 +105,15 @@ def _read_sheet(folder: Path, name: str) -> NDArray[np.uint8]:
     return np.asarray(sheet, np.uint8)
 
 
+def _count(row: dict[str, str], name: str, index: Path) -> int:
+    text = row[name] or ""
+    if not text.isdecimal():
+        raise DataError(f"{index} holds {text!r} in the column {name}, which is not a count.")
+    return int(text)
+
+
 def _cell(sheet: NDArray[np.uint8], row: dict[str, str], index: Path) -> NDArray[np.uint8]:
-    top, left = int(row["row"]) * CELL, int(row["column"]) * CELL
+    top, left = (_count(row, name, index) * CELL for name in ("row", "column"))
     cell = sheet[top : top + CELL, left : left + CELL]
     if cell.shape != (CELL, CELL):
         raise DataError(f"{index}: row {row['row']}, column {row['column']} lies outside {row['sheet']}.")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
@@ -69,6 +69,8 @@ def train(data: Path, output: Path, recipe: Recipe, progress: Progress) -> Path:
     """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there."""
     output.mkdir(parents=True, exist_ok=True)
     faces, held_out = trainable(read_sheets(data, "train")), read_sheets(data, "validation")
+    if not len(faces) or not held_out.majority.any():
+        raise DataError(f"{data} holds no faces with clear votes in the splits 'train' and 'validation'.")
     run = _Run(recipe, len(faces))
     checkpoint = output / "checkpoint.safetensors"
     if checkpoint.exists():
@@ -191,16 +193,19 @@ class _Run:
             save_file(contiguous, str(partial), metadata=meta)
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint. Raises `DataError` when it comes from another recipe."""
-        with safe_open(str(path), "pt") as stored:
-            meta: dict[str, Any] = stored.metadata()
-            theirs, ours = json.loads(meta["recipe"]), json.loads(json.dumps(dataclasses.asdict(self.recipe)))
-            if theirs != ours:
-                differing = sorted(key for key in ours if theirs.get(key) != ours[key])
-                raise DataError(
-                    f"{path} was made with another recipe (different: {', '.join(differing)}): choose another output."
-                )
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        """Go on from a checkpoint. Raises `DataError` when it is damaged or comes from another recipe."""
+        try:
+            with safe_open(str(path), "pt") as stored:
+                meta: dict[str, Any] = stored.metadata()
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        except SafetensorError as error:
+            raise DataError(f"The checkpoint {path} is damaged ({error}): delete it to start again.") from error
+        theirs, ours = json.loads(meta["recipe"]), json.loads(json.dumps(dataclasses.asdict(self.recipe)))
+        if theirs != ours:
+            differing = sorted(key for key in ours if theirs.get(key) != ours[key])
+            raise DataError(
+                f"{path} was made with another recipe (different: {', '.join(differing)}): choose another output."
+            )
         self.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
         self.averaged.load_state_dict({k[9:]: v for k, v in tensors.items() if k.startswith("averaged.")})
         for index, parameter in enumerate(self._parameters()):

@@ -76,34 +76,35 @@ def open_video(path: Path, settings: Settings) -> Iterator[tuple[InputContainer,
         try:
             container = av.open(
                 file,
-                container_options={
-                    "protocol_whitelist": "none",
-                    "format_whitelist": FORMATS,
-                    "max_streams": str(settings.max_streams),
-                },
+                mode="r",
+                container_options={"protocol_whitelist": "none", "format_whitelist": FORMATS},
                 buffer_size=1 << 17,
             )
+        except MemoryError as error:
+            raise TooLarge(f"{path} claims more than can be held in memory: its header may be damaged.") from error
         except av.error.FFmpegError as error:
-            if len(str(error)) and "streams" in str(error).lower():
-                raise TooLarge(f"{path} has more streams than the setting max_streams allows.") from error
             raise NotAVideo(
-                f"{path} is not a video that can be read ({_plain(error)}): it may be damaged, cut short or another kind of file."
+                f"{path} is not a video that can be read ({_plain(error)}): it may be damaged, cut short or no video."
             ) from error
         except UnicodeDecodeError as error:
             raise NotAVideo(f"{path} is not a video that can be read: its metadata is damaged.") from error
         with container:
             if len(container.streams) > settings.max_streams:
-                raise TooLarge(
-                    f"{path} has {len(container.streams)} streams; the setting max_streams allows {settings.max_streams}."
-                )
+                count = len(container.streams)
+                raise TooLarge(f"{path} has {count} streams; the setting max_streams allows {settings.max_streams}.")
             yield container, _video_stream(container, path, settings)
 
 
 def _video_stream(container: InputContainer, path: Path, settings: Settings) -> VideoStream:
     # A cover picture inside a sound file is not its video.
-    streams = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
-    if not streams:
+    films = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
+    if not films:
         raise NoVideoStream(f"{path} holds no video stream (only sound or other data): there are no faces to see.")
+    streams = [s for s in films if s.codec_context is not None]
+    if not streams:
+        raise NotAVideo(
+            f"{path} holds a video in a coding that FFmpeg does not know: convert it, to H.264 for example."
+        )
     stream = max(streams, key=lambda s: ((s.width or 0) * (s.height or 0), -s.index))
     width, height = stream.width or 0, stream.height or 0
     if width * height > settings.max_pixels:

@@ -20,11 +20,13 @@ from visagram.core.geometry import compose, display_to_plane
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import Frame, VideoFacts
 from visagram.media.container import open_video
-from visagram.media.probe import demux, orientation
+from visagram.media.probe import Alive, demux, orientation
 from visagram.settings import Settings
 
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
+EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Rounds alike for every pixel format, so that twins of a clip in other codings give the same picture."""
 SEEK_BACK = (0, 1, 10)
 """Seconds before the wanted key frame from which decoding is tried in turn."""
 
@@ -34,7 +36,8 @@ class SegmentFrames:
     early.
 
     damaged: frames so far that did not decode. threads: FFmpeg's own; it changes speed only. depth: frames decoded
-    ahead. Raises `InputError` while iterating where the file cannot be opened any more.
+    ahead. alive: called by the decoding thread for each packet. Raises `InputError` while iterating where the file
+    cannot be opened any more.
     """
 
     def __init__(
@@ -47,14 +50,17 @@ class SegmentFrames:
         *,
         threads: int,
         depth: int,
+        alive: Alive = lambda: None,
     ) -> None:
         self.damaged = 0
+        self._alive = alive
         self._path, self._facts, self._timeline, self._settings = path, facts, timeline, settings
         self._segment, self._threads = segment, threads
         self._positions = {int(pts): k for k, pts in enumerate(segment.pts)}
         self._queue: queue.Queue[tuple[av.VideoFrame, int] | BaseException | None] = queue.Queue(depth)
         self._stopped = threading.Event()
-        self._picture = _Picture(facts)
+        self._picture = _Picture()
+        self._orientation: tuple[int, bool] | None = None
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
 
@@ -162,10 +168,13 @@ class SegmentFrames:
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         for packet in demux(container, stream):
+            self._alive()
             if self._stopped.is_set():
                 return
             try:
                 frames = packet.decode()
+            except MemoryError:
+                raise
             except av.error.FFmpegError:
                 self.damaged += 1
                 continue
@@ -178,6 +187,9 @@ class SegmentFrames:
                     yield frame
 
     def _frame(self, frame: av.VideoFrame, position: int) -> Frame:
+        if self._orientation is None:
+            self._orientation = orientation(frame)
+        rotation, mirrored = self._orientation
         luma, full_range = luma_plane(frame)
         if self._positions:
             index, time = int(self._segment.frames[position]), self._timeline.seconds(int(self._segment.pts[position]))
@@ -192,8 +204,8 @@ class SegmentFrames:
             span=span,
             luma=luma,
             full_range=full_range,
-            to_plane=_to_plane(facts, frame, luma),
-            picture=lambda width, height: self._picture(frame, width, height),
+            to_plane=_to_plane(facts, luma, rotation, mirrored),
+            picture=lambda width, height: self._picture(frame, width, height, rotation, mirrored),
         )
 
 
@@ -205,23 +217,23 @@ def _exactly(seconds: float) -> Fraction:
 class _Picture:
     """The displayed picture in colour, scaled inside FFmpeg. One scaler, so that its tables are made once."""
 
-    def __init__(self, facts: VideoFacts) -> None:
+    def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        rotation, mirrored = orientation(frame)
+    def __call__(
+        self, frame: av.VideoFrame, width: int, height: int, rotation: int, mirrored: bool
+    ) -> NDArray[np.uint8]:
         turns = rotation // 90
         if turns % 2:
             width, height = height, width
-        small = self._reformatter.reformat(
-            frame, width, height, "bgr24", interpolation=Interpolation.BILINEAR, threads=1
-        )
+        # Without scaling the exact way is ten times slower and gains nothing.
+        how = Interpolation.BILINEAR if (width, height) == (frame.width, frame.height) else EXACT
+        small = self._reformatter.reformat(frame, width, height, "bgr24", interpolation=how, threads=1)
         shown = np.rot90(small.to_ndarray(), turns)
         return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
 
 
-def _to_plane(facts: VideoFacts, frame: av.VideoFrame, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
-    rotation, mirrored = orientation(frame)
+def _to_plane(facts: VideoFacts, luma: NDArray[np.uint8], rotation: int, mirrored: bool) -> NDArray[np.float64]:
     affine = display_to_plane(facts.width, facts.height, luma.shape[1], luma.shape[0], rotation)
     return compose(affine, np.array([[-1.0, 0, facts.width - 1], [0, 1, 0]])) if mirrored else affine
 
@@ -237,8 +249,9 @@ def luma_plane(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:
     planar = name.startswith(("yuv", "nv", "gray")) and "yuyv" not in name and frame.format.components[0].bits == 8
     # A picture stored bottom up has a negative line size.
     if planar and plane.line_size >= frame.width:
-        luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+        memory = memoryview(plane)
+        luma = np.frombuffer(memory, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
         full = name.startswith(("yuvj", "gray")) or frame.color_range == FULL_RANGE
     else:
-        luma, full = frame.reformat(format="gray", threads=1).to_ndarray(), True
+        luma, full = np.asarray(frame.reformat(format="gray", threads=1).to_ndarray(), np.uint8), True
     return (luma[::2] if frame.interlaced_frame and frame.height > 1 else luma), full

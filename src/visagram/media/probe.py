@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,15 +20,18 @@ from visagram.errors import NoFrames, TooLarge
 from visagram.media.container import open_video
 from visagram.settings import Settings
 
+Alive = Callable[[], None]
+
 DEFAULT_RATE = Fraction(25)
+MAX_RATE = 1000
 MAX_PLAUSIBLE_STEP = 3600
 """Seconds between two frames beyond which a timestamp is taken to be damaged."""
 
 
-def probe(path: Path, settings: Settings) -> tuple[VideoFacts, Timeline]:
-    """Facts and timeline of a video. Raises `InputError`."""
+def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> tuple[VideoFacts, Timeline]:
+    """Facts and timeline of a video. alive: called for each packet that is read. Raises `InputError`."""
     with open_video(path, settings) as (container, stream):
-        found = _read(container, stream, path, settings)
+        found = _read(container, stream, path, settings, alive)
         picture, pts = found.picture, found.pts
         base = stream.time_base or 1 / DEFAULT_RATE
         rate = _rate(stream)
@@ -72,12 +76,13 @@ class _Found:
     packets: int
 
 
-def _read(container: InputContainer, stream: VideoStream, path: Path, settings: Settings) -> _Found:
+def _read(container: InputContainer, stream: VideoStream, path: Path, settings: Settings, alive: Alive) -> _Found:
     picture: av.VideoFrame | None = None
-    pts: list[int] = []
-    keys: list[int] = []
+    pts, keys = array("q"), array("q")
     last_span, packets, usable, before = 0, 0, True, None
+    most = MAX_RATE * settings.max_duration
     for packet in demux(container, stream):
+        alive()
         picture = picture or _picture_in(packet, path, settings)
         if not packet.size:
             continue
@@ -91,32 +96,36 @@ def _read(container: InputContainer, stream: VideoStream, path: Path, settings: 
         if packet.is_discard:
             continue
         packets += 1
+        if packets > most:
+            raise TooLarge(f"{path} holds more frames than {MAX_RATE} a second for the whole of max_duration.")
         if packet.pts is None:
             usable = False
             continue
         pts.append(packet.pts)
         last_span = packet.duration or last_span
     if picture is None:
-        raise NoFrames(f"{path} holds no frame that can be decoded: it may be cut short or damaged.")
-    ordered = np.unique(np.array(pts if usable else [], np.int64))
+        raise NoFrames(f"{path} holds no frame that can be decoded: it may be cut short, damaged or of an absurd size.")
+    ordered = np.unique(np.array(pts if usable else (), np.int64))
     # Equal timestamps cannot tell frames apart.
     if len(ordered) != len(pts):
         ordered = ordered[:0]
     return _Found(picture, ordered, np.unique(np.array(keys, np.int64)), last_span, packets)
 
 
-def _picture_in(packet: av.Packet, path: Path, settings: Settings) -> av.VideoFrame | None:
+def _picture_in(packet: av.Packet[VideoStream], path: Path, settings: Settings) -> av.VideoFrame | None:
     """The first frame of a packet: headers can lie, and rotation may only be known here."""
     try:
         frame = next(iter(packet.decode()), None)
+    except MemoryError:
+        raise
     except av.error.FFmpegError:
         return None
-    if isinstance(frame, av.VideoFrame) and frame.width * frame.height > settings.max_pixels:
+    if frame is not None and frame.width * frame.height > settings.max_pixels:
         raise TooLarge(f"{path} has frames of {frame.width}x{frame.height} pixels, more than max_pixels allows.")
-    return frame  # type: ignore[return-value]
+    return frame
 
 
-def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
     """Packets until the file ends or is too damaged to go on."""
     packets = container.demux(stream)
     while True:
@@ -160,7 +169,7 @@ def _timeline(
 
 def _rate(stream: VideoStream) -> Fraction:
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return Fraction(rate) if rate and 0 < rate <= 1000 else DEFAULT_RATE
+    return Fraction(rate) if rate and 0 < rate <= MAX_RATE else DEFAULT_RATE
 
 
 def _varies(timeline: Timeline) -> bool:
@@ -180,7 +189,11 @@ def _display_size(picture: av.VideoFrame, stream: VideoStream) -> tuple[int, int
 
 def orientation(picture: av.VideoFrame) -> tuple[int, bool]:
     """How a picture is shown: degrees counter-clockwise (0, 90, 180 or 270), and whether it is then mirrored left to
-    right."""
+    right.
+
+    Ask one frame of a stream, not each: PyAV ties a frame and its side data into a cycle, so that the frame's memory is
+    only freed when the garbage collector comes by, hundreds of frames later.
+    """
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:
@@ -189,6 +202,7 @@ def orientation(picture: av.VideoFrame) -> tuple[int, bool]:
     if matrix is None:
         return 0, False
     # FFmpeg's layout: x' = a x + c y, y' = b x + d y, with y downwards.
-    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).astype(float).tolist()
+    memory = memoryview(matrix)  # type: ignore[arg-type]
+    a, b, _, c, d, *_ = np.frombuffer(memory, np.int32).astype(float).tolist()
     mirrored = a * d - b * c < 0
     return round(-np.degrees(np.arctan2(b, -a if mirrored else a)) / 90) * 90 % 360, mirrored

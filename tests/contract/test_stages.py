@@ -1,0 +1,495 @@
+"""What `core/stages.py` asks of its parts, of every implementation: the fakes of these tests and the real ones."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import visagram
+from fakes import (
+    Actor,
+    BrightnessClassifier,
+    ColourEmbedder,
+    KnowingDetector,
+    ListedFrames,
+    NearestCropper,
+    World,
+    make_faces,
+    make_frame,
+    still,
+)
+from visagram.core import stages
+from visagram.core.geometry import CROP, TEMPLATE, align, apply, display_to_plane
+from visagram.core.segments import Segment, plan
+from visagram.core.types import EXPRESSIONS, Faces, Frame
+from visagram.media.crop import OpenCvCropper
+from visagram.media.decode import SegmentFrames
+from visagram.media.probe import probe
+from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.embedding import OnnxEmbedder
+from visagram.models.emotion import OnnxClassifier
+from visagram.models.retinaface import RetinaFaceDetector, input_size
+from visagram.settings import Settings
+
+SAMPLE = Path(visagram.__file__).parent / "data" / "sample.mp4"
+FRAMES = 40
+
+
+def _open_sample(settings: Settings | None = None) -> SegmentFrames:
+    """The first segment of the sample clip."""
+    settings = settings or Settings(end=FRAMES / 25)
+    facts, timeline = probe(SAMPLE, settings)
+    segment = plan(timeline, settings.start, settings.end, settings.sample_fps)[0]
+    return SegmentFrames(SAMPLE, facts, timeline, segment, settings, threads=1, depth=8)
+
+
+def _drawn_world() -> World:
+    return World(FRAMES, [Actor(still(100, 80)), Actor(still(20, 20, 40), range(10, 30))])
+
+
+@pytest.fixture(scope="session")
+def sample_frames() -> list[Frame]:
+    """The first frames of the sample clip; one face in each."""
+    with _open_sample() as source:
+        return list(source)
+
+
+@pytest.fixture(scope="session")
+def sample_faces(sample_frames: list[Frame]) -> list[Faces]:
+    return _retinaface().detect(sample_frames[::13])
+
+
+# ---------------------------------------------------------------------------------------------------- FrameSource
+
+
+SOURCES: dict[str, Callable[[], Any]] = {
+    "listed": lambda: ListedFrames(_drawn_world().frames()),
+    "segment": _open_sample,
+}
+
+
+@pytest.mark.parametrize("open_source", SOURCES.values(), ids=SOURCES)
+class TestFrameSource:
+    def test_frames_come_in_order_and_follow_each_other(self, open_source):
+        frames = list(open_source())
+        assert [frame.index for frame in frames] == list(range(FRAMES))
+        for one, other in pairwise(frames):
+            assert one.time + one.span == other.time
+        assert frames[0].time == 0
+        assert all(isinstance(frame.time, Fraction) and frame.span > 0 for frame in frames)
+
+    def test_a_frame_holds_what_its_docstring_says(self, open_source):
+        for frame in list(open_source())[::13]:
+            assert frame.luma.ndim == 2
+            assert frame.luma.dtype == np.uint8
+            assert isinstance(frame.full_range, bool)
+            assert frame.to_plane.shape == (2, 3)
+            assert frame.to_plane.dtype == np.float64
+            for width, height in ((64, 48), (201, 33)):
+                picture = frame.picture(width, height)
+                assert picture.shape == (height, width, 3)
+                assert picture.dtype == np.uint8
+
+    def test_the_displayed_picture_and_the_luma_plane_show_the_same(self, open_source):
+        for frame in list(open_source())[::13]:
+            height, width = frame.luma.shape
+            grey = frame.picture(width, height).astype(np.float64) @ [0.114, 0.587, 0.299]
+            shift, scale = (0, 1) if frame.full_range else (16, 255 / 219)
+            assert np.abs(grey - (frame.luma.astype(np.float64) - shift) * scale).mean() < 4
+            np.testing.assert_allclose(frame.to_plane, [[1, 0, 0], [0, 1, 0]], atol=1e-9)
+
+    def test_frames_stay_as_they_were_while_others_are_read(self, open_source):
+        frames = iter(open_source())
+        first = next(frames)
+        luma, picture = first.luma.copy(), first.picture(80, 60)
+        for _ in frames:
+            pass
+        np.testing.assert_array_equal(first.luma, luma)
+        np.testing.assert_array_equal(first.picture(80, 60), picture)
+
+    def test_a_whole_source_counts_no_damage(self, open_source):
+        source = open_source()
+        for _ in source:
+            pass
+        assert source.damaged == 0
+
+    def test_reading_again_gives_the_same_frames(self, open_source):
+        for ours, theirs in zip(open_source(), open_source(), strict=True):
+            assert (ours.index, ours.time, ours.span) == (theirs.index, theirs.time, theirs.span)
+            np.testing.assert_array_equal(ours.luma, theirs.luma)
+
+
+def _decoders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "decode"]
+
+
+def test_a_segment_that_is_closed_early_ends_its_thread():
+    with _open_sample(Settings()) as source:
+        next(iter(source))
+        assert _decoders()
+    assert not _decoders()
+
+
+def test_a_segment_that_was_never_read_can_be_closed():
+    _open_sample(Settings()).close()
+    assert not _decoders()
+
+
+def test_a_segment_that_was_read_to_its_end_ends_its_thread():
+    source = _open_sample()
+    assert sum(1 for _ in source) == FRAMES
+    source.close()
+    source.close()
+    assert not _decoders()
+
+
+def test_a_segment_decodes_only_a_few_frames_ahead_of_its_reader():
+    facts, timeline = probe(SAMPLE, Settings())
+    whole = plan(timeline, 0, None, None)[0]
+    packets: list[int] = []
+    with SegmentFrames(
+        SAMPLE, facts, timeline, whole, Settings(), threads=1, depth=3, alive=lambda: packets.append(1)
+    ) as source:
+        next(iter(source))
+        time.sleep(0.3)
+        assert 1 <= len(packets) < 40 < len(whole.pts)
+
+
+def test_segments_in_the_middle_give_the_frames_that_reading_from_the_start_gives(sample_frames):
+    with _open_sample(Settings(start=0.4, end=1.0)) as source:
+        part = list(source)
+    assert [frame.index for frame in part] == list(range(10, 25))
+    for frame in part:
+        np.testing.assert_array_equal(frame.luma, sample_frames[frame.index].luma)
+
+
+def test_frames_that_the_file_does_not_hold_count_as_damaged():
+    facts, timeline = probe(SAMPLE, Settings())
+    pts = np.arange(760, 770, dtype=np.int64)
+    segment = Segment(0, pts, pts, np.ones(10, np.int64), 10, 750)
+    with SegmentFrames(SAMPLE, facts, timeline, segment, Settings(), threads=1, depth=4) as source:
+        assert [frame.index for frame in source] == list(range(760, 765))
+    assert source.damaged == 5
+
+
+# --------------------------------------------------------------------------------------------------- FaceDetector
+
+
+def _retinaface(region: tuple[int, int, int, int] | None = None) -> RetinaFaceDetector:
+    size = input_size((400, 300), None, "auto")
+    return RetinaFaceDetector(read_card(DETECTOR), picture=(400, 300), size=size, region=region, threads=1)
+
+
+@dataclass(frozen=True)
+class Detectors:
+    make: Callable[[], Any]
+    frames: Callable[[list[Frame]], list[Frame]]
+
+
+DETECTORS = {
+    "knowing": Detectors(lambda: KnowingDetector(_drawn_world().faces), lambda real: _drawn_world().frames()[::13]),
+    "retinaface": Detectors(_retinaface, lambda real: real[::13]),
+}
+
+
+@pytest.mark.parametrize("kind", DETECTORS.values(), ids=DETECTORS)
+class TestFaceDetector:
+    def test_each_frame_gets_its_faces(self, kind, sample_frames):
+        frames = kind.frames(sample_frames)
+        found = kind.make().detect(frames)
+        assert len(found) == len(frames)
+        for faces in found:
+            assert len(faces) >= 1
+            assert faces.boxes.shape == (len(faces), 4)
+            assert faces.landmarks.shape == (len(faces), 5, 2)
+            assert faces.boxes.dtype == faces.landmarks.dtype == faces.scores.dtype == np.float32
+            assert ((faces.scores > 0) & (faces.scores <= 1)).all()
+            assert (faces.boxes[:, 2:] > 0).all()
+
+    def test_landmarks_lie_in_the_box_in_their_order(self, kind, sample_frames):
+        for faces in kind.make().detect(kind.frames(sample_frames)):
+            right, left, nose, mouth_right, mouth_left = np.moveaxis(faces.landmarks, 1, 0)
+            assert (right[:, 0] < nose[:, 0]).all()
+            assert (nose[:, 0] < left[:, 0]).all()
+            assert (mouth_right[:, 0] < mouth_left[:, 0]).all()
+            assert (np.maximum(right[:, 1], left[:, 1]) < nose[:, 1]).all()
+            assert (nose[:, 1] < np.minimum(mouth_right[:, 1], mouth_left[:, 1])).all()
+            low, high = faces.boxes[:, None, :2], faces.boxes[:, None, :2] + faces.boxes[:, None, 2:]
+            assert ((faces.landmarks >= low) & (faces.landmarks <= high)).all()
+
+    def test_a_batch_finds_what_single_frames_find(self, kind, sample_frames):
+        frames = kind.frames(sample_frames)
+        detector = kind.make()
+        for together, frame in zip(detector.detect(frames), frames, strict=True):
+            _same_faces(together, detector.detect([frame])[0], atol=0.01)
+
+    def test_the_same_frame_gives_the_same_faces(self, kind, sample_frames):
+        frames = kind.frames(sample_frames)[:2]
+        for ours, theirs in zip(kind.make().detect(frames), kind.make().detect(frames), strict=True):
+            _same_faces(ours, theirs, atol=0)
+
+    def test_the_order_of_frames_is_the_order_of_faces(self, kind, sample_frames):
+        frames = kind.frames(sample_frames)
+        detector = kind.make()
+        for ours, theirs in zip(detector.detect(frames[::-1]), detector.detect(frames)[::-1], strict=True):
+            _same_faces(ours, theirs, atol=0.01)
+
+    def test_no_frames_have_no_faces(self, kind, sample_frames):
+        assert kind.make().detect([]) == []
+
+
+def _same_faces(ours: Faces, theirs: Faces, atol: float) -> None:
+    assert len(ours) == len(theirs)
+    np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=atol)
+    np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=atol)
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=max(atol / 100, 0))
+
+
+def test_a_picture_without_a_face_has_no_faces():
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400)).astype(np.uint8)
+    for luma in (noise, np.zeros((300, 400), np.uint8)):
+        (faces,) = _retinaface().detect([make_frame(0, luma)])
+        assert not len(faces) or faces.scores.max() < 0.6
+        assert faces.boxes.shape == (len(faces), 4)
+
+
+def test_a_region_finds_faces_inside_it_in_pixels_of_the_whole_picture(sample_frames):
+    (whole,) = _retinaface().detect(sample_frames[:1])
+    (inside,) = _retinaface((120, 80, 180, 200)).detect(sample_frames[:1])
+    assert np.abs(inside.boxes[0] - whole.boxes[0]).max() < 6
+    assert np.abs(inside.landmarks[0] - whole.landmarks[0]).max() < 4
+    (outside,) = _retinaface((0, 0, 100, 80)).detect(sample_frames[:1])
+    assert not len(outside) or outside.scores.max() < 0.6
+
+
+def test_a_face_is_found_in_the_same_place_at_every_size_of_the_input(sample_frames):
+    (reference,) = _retinaface().detect(sample_frames[:1])
+    for wanted in ("full", "256", "500"):
+        size = input_size((400, 300), None, wanted)
+        detector = RetinaFaceDetector(read_card(DETECTOR), picture=(400, 300), size=size, region=None, threads=1)
+        (faces,) = detector.detect(sample_frames[:1])
+        assert np.abs(faces.landmarks[0] - reference.landmarks[0]).max() < 0.1 * reference.boxes[0, 2]
+
+
+# ---------------------------------------------------------------------------------------------------- FaceCropper
+
+
+def _opencv() -> OpenCvCropper:
+    return OpenCvCropper(np.array(read_card(EMBEDDING).facts["input"]["template"], np.float64))
+
+
+def _gradient(full_range: bool = True) -> Frame:
+    """Brightness rises to the right and downwards, so that a pixel tells where it was taken."""
+    down, across = np.mgrid[0:240, 0:320]
+    luma = 20 + across * 0.4 + down * 0.3
+    return make_frame(0, luma.round().astype(np.uint8), full_range=full_range)
+
+
+@pytest.mark.parametrize("make", [NearestCropper, _opencv], ids=["nearest", "opencv"])
+class TestFaceCropper:
+    def test_crops_have_their_shape_however_many_there_are(self, make):
+        for count in (0, 1, 3):
+            faces = make_faces([(20 + 60 * k, 60, 50, 60) for k in range(count)])
+            crops = make().aligned(_gradient(), faces.landmarks)
+            assert crops.shape == (count, CROP, CROP)
+            assert crops.dtype == np.uint8
+            portraits = make().portraits(_gradient(), faces)
+            assert portraits.shape == (count, 224, 224, 3)
+            assert portraits.dtype == np.uint8
+
+    @pytest.mark.parametrize("angle", [-30, 0, 75])
+    @pytest.mark.parametrize("side", [14, 40, 90, 170])
+    def test_the_landmarks_come_to_lie_in_the_templates_places(self, make, angle, side):
+        frame, (sine, cosine) = _gradient(), (np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle)))
+        scale = side / CROP
+        placed = np.array([[scale * cosine, -scale * sine, 0], [scale * sine, scale * cosine, 0]])
+        placed[:, 2] = [160, 120] - placed[:, :2] @ [CROP / 2, CROP / 2]
+        landmarks = apply(placed, TEMPLATE)[None].astype(np.float32)
+        (crop,) = make().aligned(frame, landmarks)
+        grid = np.stack(np.meshgrid(np.arange(CROP), np.arange(CROP)), -1).reshape(-1, 2)
+        places = apply(align(landmarks)[0], grid.astype(np.float64))
+        expected = 20 + places @ [0.4, 0.3]
+        inside = ((places >= 1) & (places <= [318, 238])).all(axis=1)
+        error = crop.reshape(-1)[inside] - expected[inside]
+        assert np.abs(error).max() < 2
+        assert abs(error.mean()) < 0.2
+
+    def test_limited_range_becomes_full_range(self, make):
+        landmarks = make_faces([(100, 80, 60, 60)]).landmarks
+        full = make().aligned(_gradient(), landmarks).astype(np.float64)
+        limited = make().aligned(_gradient(full_range=False), landmarks).astype(np.float64)
+        np.testing.assert_allclose(limited, np.clip((full - 16) * 255 / 219, 0, 255), atol=1.5)
+
+    def test_several_faces_are_cropped_as_each_alone(self, make):
+        faces = make_faces([(20, 20, 40, 50), (150, 60, 90, 100), (300, 200, 60, 60)])
+        cropper = make()
+        alone = np.concatenate([cropper.aligned(_gradient(), faces.landmarks[[k]]) for k in range(3)])
+        np.testing.assert_array_equal(cropper.aligned(_gradient(), faces.landmarks), alone)
+        alone = np.concatenate([cropper.portraits(_gradient(), faces[np.array([k])]) for k in range(3)])
+        np.testing.assert_array_equal(cropper.portraits(_gradient(), faces), alone)
+
+    @pytest.mark.parametrize(
+        "box", [(-500, -500, 60, 60), (310, 230, 60, 60), (-200, -200, 900, 900), (100, 100, 1, 1)]
+    )
+    def test_a_face_beyond_the_border_gets_a_crop_all_the_same(self, make, box):
+        faces = make_faces([box])
+        assert make().aligned(_gradient(), faces.landmarks).shape == (1, CROP, CROP)
+        assert make().portraits(_gradient(), faces).shape == (1, 224, 224, 3)
+
+    def test_the_picture_is_left_as_it_was(self, make):
+        frame = _gradient()
+        before = frame.luma.copy()
+        make().aligned(frame, make_faces([(100, 80, 60, 60)]).landmarks)
+        np.testing.assert_array_equal(frame.luma, before)
+
+    def test_a_jpeg_is_a_small_picture(self, make):
+        portrait = np.random.default_rng(0).integers(0, 256, (224, 224, 3)).astype(np.uint8)
+        content = make().jpeg(portrait)
+        assert isinstance(content, bytes)
+        assert len(content) < 50_000
+        assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is not None
+
+    @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+    def test_a_rotated_video_gives_the_crops_of_its_upright_twin(self, make, rotation):
+        upright = _gradient()
+        # The plane as coded: turning it counter-clockwise by `rotation` shows the picture upright.
+        plane = np.ascontiguousarray(np.rot90(upright.luma, -rotation // 90 % 4))
+        height, width = plane.shape
+        coded = Frame(
+            index=0,
+            time=upright.time,
+            span=upright.span,
+            luma=plane,
+            full_range=True,
+            to_plane=display_to_plane(320, 240, width, height, rotation),
+            picture=upright.picture,
+        )
+        landmarks = make_faces([(100, 80, 60, 60), (30, 30, 150, 160)]).landmarks
+        theirs, ours = make().aligned(upright, landmarks), make().aligned(coded, landmarks)
+        assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 2
+
+
+def test_the_sample_clips_face_is_cropped_with_eyes_and_mouth_in_place(sample_frames, sample_faces):
+    cropper, detector = _opencv(), _retinaface()
+    for frame, faces in zip(sample_frames[::13], sample_faces, strict=True):
+        (crop,) = cropper.aligned(frame, faces.landmarks)
+        # Found again in an enlarged crop, the face has its landmarks where the template says.
+        shown = cv2.copyMakeBorder(cv2.resize(crop, None, fx=4, fy=4), 54, 54, 104, 104, cv2.BORDER_REPLICATE)
+        (again,) = detector.detect([make_frame(0, shown)])
+        places = (again.landmarks[0] - [104, 54] + 0.5) / 4 - 0.5
+        assert np.abs(places - TEMPLATE).max() < 4
+
+
+# ---------------------------------------------------------------------------------------------- EmotionClassifier
+
+
+@pytest.mark.parametrize(
+    "make", [BrightnessClassifier, lambda: OnnxClassifier(read_card(EMOTION), threads=1)], ids=["brightness", "onnx"]
+)
+class TestEmotionClassifier:
+    crops = np.random.default_rng(0).integers(0, 256, (70, CROP, CROP)).astype(np.uint8)
+
+    @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 70])
+    def test_rows_are_posteriors(self, make, count):
+        posteriors = make().classify(self.crops[:count])
+        assert posteriors.shape == (count, len(EXPRESSIONS))
+        assert posteriors.dtype == np.float32
+        assert ((posteriors >= 0) & (posteriors <= 1)).all()
+        np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
+
+    def test_a_batch_is_classified_as_each_face_alone(self, make):
+        classifier = make()
+        alone = np.concatenate([classifier.classify(self.crops[[k]]) for k in range(40)])
+        np.testing.assert_allclose(classifier.classify(self.crops[:40]), alone, atol=1e-5)
+
+    def test_the_same_faces_give_the_same_posteriors(self, make):
+        np.testing.assert_array_equal(make().classify(self.crops), make().classify(self.crops))
+
+    def test_black_white_and_flat_crops_are_no_trouble(self, make):
+        flat = np.stack([np.full((CROP, CROP), level, np.uint8) for level in (0, 1, 128, 255)])
+        posteriors = make().classify(flat)
+        assert np.isfinite(posteriors).all()
+        np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
+
+    def test_crops_are_left_as_they_were(self, make):
+        before = self.crops.copy()
+        make().classify(self.crops)
+        np.testing.assert_array_equal(self.crops, before)
+
+
+# --------------------------------------------------------------------------------------------------- FaceEmbedder
+
+
+@pytest.mark.parametrize(
+    "make", [ColourEmbedder, lambda: OnnxEmbedder(read_card(EMBEDDING), threads=1)], ids=["colour", "onnx"]
+)
+class TestFaceEmbedder:
+    portraits = np.random.default_rng(0).integers(0, 256, (6, 224, 224, 3)).astype(np.uint8)
+
+    @pytest.mark.parametrize("count", [0, 1, 4, 5])
+    def test_rows_have_unit_length(self, make, count):
+        vectors = make().embed(self.portraits[:count])
+        assert vectors.ndim == 2
+        assert len(vectors) == count
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        assert vectors.shape[1] == make().embed(self.portraits[:1]).shape[1]
+
+    def test_the_threshold_is_a_cosine(self, make):
+        assert 0 < make().threshold < 1
+
+    def test_a_batch_is_embedded_as_each_portrait_alone(self, make):
+        embedder = make()
+        alone = np.concatenate([embedder.embed(self.portraits[[k]]) for k in range(6)])
+        np.testing.assert_allclose(embedder.embed(self.portraits), alone, atol=1e-4)
+
+    def test_the_same_portraits_give_the_same_vectors(self, make):
+        np.testing.assert_array_equal(make().embed(self.portraits), make().embed(self.portraits))
+
+    def test_a_black_portrait_is_no_trouble(self, make):
+        assert np.isfinite(make().embed(np.zeros((1, 224, 224, 3), np.uint8))).all()
+
+
+def test_portraits_of_one_face_are_alike_and_of_noise_are_not(sample_frames, sample_faces):
+    cropper, embedder = _opencv(), OnnxEmbedder(read_card(EMBEDDING), threads=1)
+    portraits = [
+        cropper.portraits(frame, faces[np.array([0])])[0]
+        for frame, faces in zip(sample_frames[::13], sample_faces, strict=True)
+    ]
+    vectors = embedder.embed(np.stack([*portraits, TestFaceEmbedder.portraits[0]]))
+    cosines = vectors @ vectors.T
+    assert cosines[:-1, :-1].min() > embedder.threshold
+    assert cosines[-1, :-1].max() < embedder.threshold
+
+
+# ------------------------------------------------------------------------------------------------------ Protocols
+
+
+@pytest.mark.parametrize(
+    ("protocol", "implementations"),
+    [
+        (stages.FaceDetector, [KnowingDetector, RetinaFaceDetector]),
+        (stages.FaceCropper, [NearestCropper, OpenCvCropper]),
+        (stages.EmotionClassifier, [BrightnessClassifier, OnnxClassifier]),
+        (stages.FaceEmbedder, [ColourEmbedder, OnnxEmbedder]),
+        (stages.FrameSource, [ListedFrames, SegmentFrames]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_implementations_have_the_methods_of_their_protocol(protocol, implementations):
+    methods = [name for name, member in vars(protocol).items() if inspect.isfunction(member) and name[0] != "_"]
+    for implementation in implementations:
+        for method in methods:
+            ours = inspect.signature(getattr(implementation, method)).parameters
+            assert list(ours) == list(inspect.signature(getattr(protocol, method)).parameters)

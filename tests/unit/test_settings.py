@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from visagram.errors import UsageError
+from visagram.settings import Settings, cores, parse_region
+
+OTHER = {
+    "start": (1.5, 2.5, 3.5),
+    "end": (10.0, 20.0, 30.0),
+    "sample_fps": (1.0, 2.0, 3.0),
+    "region": ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12)),
+    "min_face": (21, 22, 23),
+    "detect_every": (1, 2, 3),
+    "detect_size": ("full", "640", "320"),
+    "seed": (1, 2, 3),
+    "processes": (1, 2, 3),
+    "max_pixels": (1000, 2000, 3000),
+    "max_duration": (10.0, 20.0, 30.0),
+    "max_streams": (1, 2, 3),
+    "worker_memory": (1000, 2000, 3000),
+    "stall_timeout": (1.0, 2.0, 3.0),
+    "attempts": (1, 3, 4),
+}
+"""Three values of each setting that are not the default."""
+
+NAMES = [field.name for field in dataclasses.fields(Settings)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch, tmp_path):
+    """An empty working folder and no variable of ours."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*NAMES, "config"]:
+        monkeypatch.delenv(f"VISAGRAM_{name.upper()}", raising=False)
+
+
+def _toml(value):
+    if isinstance(value, tuple):
+        return str(list(value))
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _text(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def test_this_file_knows_every_setting():
+    assert list(OTHER) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_argument_goes_before_the_environment_before_the_file_before_the_default(name, tmp_path, monkeypatch):
+    from_file, from_environment, from_argument = OTHER[name]
+    default = getattr(Settings(), name)
+    assert getattr(Settings.load(), name) == default
+    (tmp_path / "visagram.toml").write_text(f"{name} = {_toml(from_file)}\n")
+    assert getattr(Settings.load(), name) == from_file
+    monkeypatch.setenv(f"VISAGRAM_{name.upper()}", _text(from_environment))
+    assert getattr(Settings.load(), name) == from_environment
+    assert getattr(Settings.load(**{name: None}), name) == from_environment
+    loaded = Settings.load(**{name: from_argument})
+    assert getattr(loaded, name) == from_argument
+    assert type(getattr(loaded, name)) is type(from_argument)
+    # The others keep their defaults.
+    assert dataclasses.replace(loaded, **{name: default}) == Settings()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_from_text_and_from_toml_have_the_settings_own_type(name, tmp_path, monkeypatch):
+    value = OTHER[name][0]
+    (tmp_path / "visagram.toml").write_text(f'{name} = "{_text(value)}"\n')
+    found = getattr(Settings.load(), name)
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_an_empty_variable_is_not_set(monkeypatch):
+    monkeypatch.setenv("VISAGRAM_SEED", "")
+    assert Settings.load() == Settings()
+
+
+def test_the_file_can_lie_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "visagram.toml").write_text("seed = 1\n")
+    (tmp_path / "other.toml").write_text("seed = 2\n")
+    monkeypatch.setenv("VISAGRAM_CONFIG", str(tmp_path / "other.toml"))
+    assert Settings.load().seed == 2
+
+
+def test_a_file_that_was_named_but_is_missing_is_said(monkeypatch):
+    monkeypatch.setenv("VISAGRAM_CONFIG", "no-such.toml")
+    with pytest.raises(UsageError, match=r"no-such\.toml"):
+        Settings.load()
+
+
+BAD = [
+    ("start", -1.0),
+    ("start", math.nan),
+    ("start", math.inf),
+    ("end", 0.0),
+    ("end", -3.0),
+    ("end", math.nan),
+    ("end", math.inf),
+    ("sample_fps", 0.0),
+    ("sample_fps", -5.0),
+    ("sample_fps", math.nan),
+    ("sample_fps", 1e9),
+    ("region", (0, 0, 0, 10)),
+    ("region", (0, 0, 10, -1)),
+    ("region", (-1, 0, 10, 10)),
+    ("region", (1, 2, 3)),
+    ("min_face", 0),
+    ("min_face", -5),
+    ("min_face", 10**9),
+    ("detect_every", -1),
+    ("detect_every", 101),
+    ("detect_size", ""),
+    ("detect_size", "big"),
+    ("detect_size", "63"),
+    ("detect_size", "99999"),
+    ("detect_size", "-640"),
+    ("detect_size", "²"),
+    ("seed", -1),
+    ("processes", -1),
+    ("processes", 257),
+    ("max_pixels", 0),
+    ("max_duration", -1.0),
+    ("max_duration", math.nan),
+    ("max_streams", 0),
+    ("worker_memory", 0),
+    ("stall_timeout", 0.0),
+    ("stall_timeout", math.nan),
+    ("attempts", 0),
+]
+
+
+def test_every_setting_can_be_wrong():
+    assert {name for name, _ in BAD} == set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_value_that_makes_no_sense_is_refused_by_name(name, value):
+    with pytest.raises(UsageError, match=rf"\b{name}\b"):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "detect_size"])
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_text_that_is_no_value_is_refused_by_name_and_source(name, source, tmp_path, monkeypatch):
+    if source == "file":
+        (tmp_path / "visagram.toml").write_text(f'{name} = "many"\n')
+        place = r"visagram\.toml"
+    else:
+        monkeypatch.setenv(f"VISAGRAM_{name.upper()}", "many")
+        place = f"VISAGRAM_{name.upper()}"
+    with pytest.raises(UsageError, match=f"(?s){place}.*{name}|{name}"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "text", ["seed = 1.5", "seed = true", "start = true", "region = [0.5, 1, 2, 3]", "detect_every = [1]"]
+)
+def test_a_toml_value_of_another_type_is_refused_rather_than_bent(text, tmp_path):
+    (tmp_path / "visagram.toml").write_text(text)
+    with pytest.raises(UsageError, match=text.split()[0]):
+        Settings.load()
+
+
+def test_a_setting_that_does_not_exist_is_refused_and_the_others_are_named(tmp_path):
+    (tmp_path / "visagram.toml").write_text("sede = 1\n")
+    with pytest.raises(UsageError, match=r"sede.*seed"):
+        Settings.load()
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path):
+    (tmp_path / "visagram.toml").write_text("seed == 1\n")
+    with pytest.raises(UsageError, match=r"visagram\.toml"):
+        Settings.load()
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().seed = 1
+
+
+def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
+    kept = Settings(region=(1, 2, 3, 4)).for_report()
+    assert kept["region"] == [1, 2, 3, 4]
+    assert set(kept) == {"start", "end", "sample_fps", "region", "min_face", "detect_every", "detect_size", "seed"}
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "", "1.5,2,3,4", "--1,2,3,4", "²,1,1,1"])
+def test_a_region_that_is_not_four_numbers_is_refused(text):
+    with pytest.raises(UsageError, match="x,y,w,h"):
+        parse_region(text)
+
+
+def test_a_region_may_have_spaces():
+    assert parse_region("1, 2, 30 ,40") == (1, 2, 30, 40)
+
+
+def test_there_is_at_least_one_core():
+    assert cores() >= 1
+
+
+def test_every_setting_has_a_help_text():
+    for field in dataclasses.fields(Settings):
+        assert field.metadata["help"].endswith("."), field.name
