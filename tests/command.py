@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +79,10 @@ def unprivileged() -> tuple[str, ...]:
     if sys.platform == "win32":
         pytest.skip("permissions work another way here")
     prefix = (sys.executable, "-c", DROP_PRIVILEGES)
-    look = [*prefix, sys.executable, "-c", "import os; os.open('/dev/shm/visagram-control', os.O_RDONLY)"]
-    control = Path("/dev/shm/visagram-control")
-    control.touch(0)
-    control.chmod(0)
-    try:
+    with tempfile.NamedTemporaryFile() as control:
+        Path(control.name).chmod(0)
+        look = [*prefix, sys.executable, "-c", f"open({control.name!r})"]
         assert b"PermissionError" in subprocess.run(look, capture_output=True, check=False).stderr
-    finally:
-        control.unlink()
     return prefix
 
 

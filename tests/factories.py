@@ -54,6 +54,7 @@ def video_facts(name: str = "talk.mp4", frames: int = 100, still: bool = False) 
         coded_width=640,
         coded_height=368,
         rotation=0,
+        mirrored=False,
         frames=frames,
         duration=Fraction(frames) / rate,
         rate=rate,

@@ -127,15 +127,17 @@ class ListedFrames:
 
 
 class KnowingDetector:
-    """`FaceDetector` that knows the world. looks: indices of the frames it was shown."""
+    """`FaceDetector` that knows the world, down to faces of a size. looks: indices of the frames it was shown."""
 
-    def __init__(self, faces: Callable[[int], Faces]) -> None:
+    def __init__(self, faces: Callable[[int], Faces], smallest: float = 0.0) -> None:
         self._faces = faces
+        self.smallest = smallest
         self.looks: list[int] = []
 
     def detect(self, frames: Sequence[Frame]) -> list[Faces]:
         self.looks += [frame.index for frame in frames]
-        return [self._faces(frame.index) for frame in frames]
+        found = [self._faces(frame.index) for frame in frames]
+        return [faces[faces.boxes[:, 2:].max(axis=1) >= self.smallest] for faces in found]
 
 
 class NearestCropper:
@@ -207,8 +209,10 @@ class FakeStages:
     def __post_init__(self) -> None:
         self.detector = KnowingDetector(self.world.faces)
 
-    def stages(self) -> Stages:
-        return Stages(self.detector, self.cropper, self.classifier, self.embedder)
+    def stages(self, usual: KnowingDetector | None = None) -> Stages:
+        """With a detector `usual` for the usual look, the one that sees everything is for close looks."""
+        detector, closeup = (usual, self.detector) if usual else (self.detector, None)
+        return Stages(detector, self.cropper, self.classifier, self.embedder, closeup)
 
 
 def steady_timeline(frames: int, *, key_every: int = 25, rate: int = RATE) -> Timeline:

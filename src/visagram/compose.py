@@ -13,10 +13,10 @@ from visagram.core.types import VideoFacts
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
 from visagram.media.probe import Alive
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, open_session, read_card
 from visagram.models.embedding import OnnxEmbedder
 from visagram.models.emotion import OnnxClassifier
-from visagram.models.retinaface import RetinaFaceDetector, input_size
+from visagram.models.retinaface import RetinaFaceDetector, default_min_face, input_size
 from visagram.settings import Settings
 
 LOOKS_PER_SECOND = 5.0
@@ -25,6 +25,8 @@ MOST_SKIPPED = 8
 FRAMES_MEMORY = 64 << 20
 """Bytes of decoded frames that one round of the pipeline, and the queue before it, may each hold."""
 LONGEST_ROUND = 32
+USUAL_FACE = 2
+"""The usual look finds faces of this many times the smallest wanted; it costs a quarter of a close one."""
 LARGEST_STILL = 1920
 """Longer side at which a photograph is looked at."""
 
@@ -35,23 +37,18 @@ class Models:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         embedding = read_card(EMBEDDING)
-        self._detector_card = read_card(DETECTOR)
+        self._detector = open_session(read_card(DETECTOR), threads)
         self._classifier = OnnxClassifier(read_card(EMOTION), threads=threads)
         self._embedder = OnnxEmbedder(embedding, threads=threads)
         self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
-        self._detectors: dict[tuple[Any, ...], RetinaFaceDetector] = {}
 
     def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
-        picture = (facts.width, facts.height)
-        size = detector_size(facts, settings)
-        key = (picture, size, settings.region)
-        if key not in self._detectors:
-            self._detectors = {
-                key: RetinaFaceDetector(
-                    self._detector_card, picture=picture, size=size, region=settings.region, threads=self.threads
-                )
-            }
-        return Stages(self._detectors[key], self._cropper, self._classifier, self._embedder)
+        usual, close = (
+            RetinaFaceDetector(self._detector, picture=(facts.width, facts.height), size=size, region=settings.region)
+            for size in detector_sizes(facts, settings)
+        )
+        closeup = close if close.smallest < usual.smallest else None
+        return Stages(usual, self._cropper, self._classifier, self._embedder, closeup)
 
 
 def open_frames(
@@ -74,12 +71,17 @@ def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Setti
     )
 
 
-def detector_size(facts: VideoFacts, settings: Settings) -> tuple[int, int]:
-    """Width and height of the detector's input. A single picture is looked at once, so it can be looked at closely."""
-    size = settings.detect_size
+def detector_sizes(facts: VideoFacts, settings: Settings) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Width and height of the detector's input for the usual look and for the close one."""
+    picture, size = (facts.width, facts.height), settings.detect_size
     if size == "auto" and settings.min_face is None and facts.still:
-        size = str(min(max(facts.width, facts.height), LARGEST_STILL))
-    return input_size((facts.width, facts.height), settings.min_face, size)
+        # A single picture is looked at once, so it can be looked at in full.
+        size = str(min(max(picture), LARGEST_STILL))
+    min_face = settings.min_face or default_min_face(facts.height)
+    close = input_size(picture, min_face, size)
+    if size != "auto" or settings.detect_every == 1:
+        return close, close
+    return input_size(picture, min_face * USUAL_FACE, size), close
 
 
 def look_distance(facts: VideoFacts, settings: Settings) -> int:

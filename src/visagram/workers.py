@@ -76,6 +76,8 @@ class _Worker:
         try:
             while (message := wire.receive(self._process.stdout)) is not None:  # type: ignore[arg-type]
                 self.heard = time.monotonic()
+                if message[0] == "observations":
+                    wire.unpack_observations(message[2])
                 self._inbox.put((self, message))
         except (ValueError, OSError, KeyError, TypeError):
             # Not a message: the process is out of its mind.

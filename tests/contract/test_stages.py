@@ -36,7 +36,7 @@ from visagram.core.types import EXPRESSIONS, Faces, Frame
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
 from visagram.media.probe import probe
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, open_session, read_card
 from visagram.models.embedding import OnnxEmbedder
 from visagram.models.emotion import OnnxClassifier
 from visagram.models.retinaface import RetinaFaceDetector, input_size
@@ -187,8 +187,8 @@ def test_frames_that_the_file_does_not_hold_count_as_damaged():
 
 
 def _retinaface(region: tuple[int, int, int, int] | None = None) -> RetinaFaceDetector:
-    size = input_size((400, 300), None, "auto")
-    return RetinaFaceDetector(read_card(DETECTOR), picture=(400, 300), size=size, region=region, threads=1)
+    size = input_size((400, 300), 20, "auto")
+    return RetinaFaceDetector(open_session(read_card(DETECTOR), 1), picture=(400, 300), size=size, region=region)
 
 
 @dataclass(frozen=True)
@@ -276,8 +276,8 @@ def test_a_region_finds_faces_inside_it_in_pixels_of_the_whole_picture(sample_fr
 def test_a_face_is_found_in_the_same_place_at_every_size_of_the_input(sample_frames):
     (reference,) = _retinaface().detect(sample_frames[:1])
     for wanted in ("full", "256", "500"):
-        size = input_size((400, 300), None, wanted)
-        detector = RetinaFaceDetector(read_card(DETECTOR), picture=(400, 300), size=size, region=None, threads=1)
+        size = input_size((400, 300), 20, wanted)
+        detector = RetinaFaceDetector(open_session(read_card(DETECTOR), 1), picture=(400, 300), size=size, region=None)
         (faces,) = detector.detect(sample_frames[:1])
         assert np.abs(faces.landmarks[0] - reference.landmarks[0]).max() < 0.1 * reference.boxes[0, 2]
 

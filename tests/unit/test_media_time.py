@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -80,7 +81,7 @@ def test_a_variable_frame_rate_keeps_every_single_time_and_span(tmp_path: Path) 
     clip = write_clip(tmp_path / "a.mkv", numbered(96, 64, 8), rate=30, pts=pts, time_base=Fraction(1, 1000))
     video = read(clip)
     assert video.times == [Fraction(t, 1000) for t in pts]
-    assert [frame.span for frame in video.frames][:-1] == [Fraction(b - a, 1000) for a, b in zip(pts, pts[1:])]
+    assert [frame.span for frame in video.frames][:-1] == [Fraction(b - a, 1000) for a, b in pairwise(pts)]
     assert video.facts.variable_rate
     assert video.numbers == list(range(8))
 
@@ -168,7 +169,7 @@ def test_recordings_glued_together_do_not_run_backwards_in_time(tmp_path: Path) 
     glued.write_bytes(first.read_bytes() + second.read_bytes())
     video = read(glued)
     assert video.numbers == [*range(20), *range(15)]
-    assert all(a < b for a, b in zip(video.times, video.times[1:]))
+    assert all(a < b for a, b in pairwise(video.times))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import JPEG, PICTURE, Actor, FakeStages, World, moving, still
+from fakes import JPEG, PICTURE, Actor, FakeStages, KnowingDetector, World, moving, still
 from visagram.core.pipeline import PORTRAITS, Stretch
 from visagram.core.tracking import BIRTH
 from visagram.core.types import Observations, Reason
@@ -220,3 +220,28 @@ def test_frames_are_taken_one_round_at_a_time():
     assert taken <= BATCH + 1
     next(rounds)
     assert taken <= 2 * BATCH + 1
+
+
+def _run_with_closeup(world):
+    parts = FakeStages(world)
+    usual = KnowingDetector(world.faces, smallest=40)
+    stretch = Stretch(world.frames(), parts.stages(usual), picture=PICTURE, every=EVERY, batch=BATCH)
+    return Observations.concatenate(stretch), parts.detector.looks, usual.looks
+
+
+def test_large_faces_are_looked_at_closely_only_at_the_ends_of_a_round():
+    rows, close, usual = _run_with_closeup(World(41, [Actor(still(100, 80, side=60))]))
+    assert rows.frame.tolist() == list(range(41))
+    assert close == [0, 20, 40]
+    assert usual == [5, 10, 15, 25, 30, 35]
+
+
+def test_a_face_that_only_the_close_look_sees_is_followed_in_every_frame():
+    rows, _, usual = _run_with_closeup(World(41, [Actor(still(100, 80, side=30))]))
+    assert rows.frame.tolist() == list(range(41))
+    assert usual == []
+
+
+def test_a_small_face_that_enters_is_found_by_the_end_of_the_round_at_the_latest():
+    rows, _, _ = _run_with_closeup(World(61, [Actor(still(100, 80, side=30), frames=range(30, 61))]))
+    assert rows.frame.tolist() == list(range(30, 61))

@@ -17,7 +17,7 @@ from visagram.core.geometry import CROP, apply
 from visagram.core.quality import frontality, judge, outside_share, sharpness
 from visagram.core.types import Reason
 from visagram.media.crop import OpenCvCropper
-from visagram.models.catalog import DETECTOR, EMBEDDING, read_card
+from visagram.models.catalog import DETECTOR, EMBEDDING, open_session, read_card
 from visagram.models.retinaface import RetinaFaceDetector, input_size
 
 SAMPLE = Path(visagram.__file__).parent / "data" / "sample.mp4"
@@ -38,8 +38,8 @@ def face(picture):
 
 def _find(picture):
     height, width = picture.shape[:2]
-    size = input_size((width, height), 8, "auto")
-    detector = RetinaFaceDetector(read_card(DETECTOR), picture=(width, height), size=size, region=None, threads=1)
+    size = input_size((width, height), 16, "auto")
+    detector = RetinaFaceDetector(open_session(read_card(DETECTOR), 1), picture=(width, height), size=size, region=None)
     (faces,) = detector.detect([_frame(picture)])
     return faces[faces.scores >= 0.6]
 

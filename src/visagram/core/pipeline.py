@@ -19,15 +19,23 @@ PORTRAITS = 3
 PORTRAIT_GAIN = 0.08
 """How much better a face must be to replace a kept portrait: each costs a colour conversion of the whole frame."""
 
+RECOGNISABLE = 0.08
+"""Quality from which a portrait says who somebody is; a profile or a speck would join or part people by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The parts of the pipeline, built once in `compose.py`."""
+    """The parts of the pipeline, built once in `compose.py`.
+
+    closeup: a dearer detector for smaller faces, which looks at the ends of each round, and at the whole round where it
+    finds a face that `detector` would miss; None where one detector does both.
+    """
 
     detector: FaceDetector
     cropper: FaceCropper
     classifier: EmotionClassifier
     embedder: FaceEmbedder
+    closeup: FaceDetector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +110,16 @@ class Stretch:
         fresh = 1 if self._edge else 0
         changed, cuts = (np.concatenate([np.zeros(fresh, bool), m]) for m in self._changes.measure(frames[fresh:]))
         known = {0: self._edge[1]} if self._edge else {}
+        detector = self._stages.detector
+        if closeup := self._stages.closeup:
+            ends = sorted({0, len(frames) - 1} - set(known))
+            known |= zip(ends, closeup.detect([frames[p] for p in ends]), strict=True)
+            smallest = min((float(f.boxes[:, 2:].max(axis=1).min()) for f in known.values() if len(f)), default=np.inf)
+            if cuts.any() or smallest < detector.smallest:
+                detector = closeup
         after = np.flatnonzero(changed)
         wanted = {*range(0, len(frames), self._every), len(frames) - 1, *after, *(after[after > 0] - 1)}
-        return cuts, look(frames, self._stages.detector.detect, sorted(int(p) for p in wanted), cuts, known)
+        return cuts, look(frames, detector.detect, sorted(int(p) for p in wanted), cuts, known)
 
     def _track(self, frames: Sequence[Frame], cuts: NDArray[np.bool_], looks: dict[int, Faces]) -> Tracked:
         rows: list[Tracked] = []
@@ -164,8 +179,11 @@ class Stretch:
                 del kept[PORTRAITS:]
 
     def _summary(self, track: int, memory: _Memory) -> TrackSummary:
-        portraits = np.stack([portrait for _, portrait in memory.portraits])
-        mean = self._stages.embedder.embed(portraits).mean(axis=0)
+        good = [portrait for quality, portrait in memory.portraits if quality >= RECOGNISABLE]
+        embedding = None
+        if good:
+            mean = self._stages.embedder.embed(np.stack(good)).mean(axis=0)
+            embedding = np.asarray(mean / np.linalg.norm(mean), np.float32)
         quality, best = memory.portraits[0]
         return TrackSummary(
             track=track,
@@ -174,7 +192,7 @@ class Stretch:
             detections=memory.detections,
             best_score=memory.best_score,
             best_quality=quality,
-            embedding=np.asarray(mean / np.linalg.norm(mean), np.float32),
+            embedding=embedding,
             thumbnail=self._stages.cropper.jpeg(best),
         )
 

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.geometry import iou
-from visagram.core.tracking import BIRTH, assign
+from visagram.core.tracking import assign
 from visagram.core.types import Faces, Frame
 
 STEADY_OVERLAP = 0.5
 STEADY_MOVE = 0.25
 """Faces agree when boxes overlap this much and no landmark moved further than this share of the face's size."""
+
+PRESENT = 0.5
+"""Score from which a face that only one of two looks shows makes them disagree; weaker ones come and go like noise."""
 
 CUT_LEVEL = 18.0
 CUT_RATIO = 3.0
@@ -48,7 +51,7 @@ class ChangeMeter:
                 usual = float(np.median(self._recent)) if self._recent else 0.0
                 changed[position] = step > CHANGE_LEVEL and step > CHANGE_RATIO * usual
                 cut[position] = step > CUT_LEVEL and step > CUT_RATIO * usual
-                self._recent = [*self._recent[1 - MEMORY :], min(step, CUT_LEVEL)]
+                self._recent = [*self._recent[1 - MEMORY :], step]
             self._last = grid
         return changed | cut, cut
 
@@ -83,7 +86,7 @@ def agree(a: Faces, b: Faces) -> bool:
     pairs = assign(1 - overlaps, 1 - STEADY_OVERLAP)
     for faces, side in ((a, 0), (b, 1)):
         paired = {pair[side] for pair in pairs}
-        if any(k not in paired for k in np.flatnonzero(faces.scores >= BIRTH)):
+        if any(k not in paired for k in np.flatnonzero(faces.scores >= PRESENT)):
             return False
     for row, column in pairs:
         size = float(a.boxes[row, 2:].max())

@@ -117,9 +117,8 @@ def _bounds(timeline: Timeline, pts: NDArray[np.int64]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """What a segment's analysis returns. observations: with track numbers of the segment, overlap included. core_frames
-    and core_span: frames decoded, and seconds they stand for, without the overlap. damaged: frames that did not
-    decode."""
+    """What a segment's analysis returns. observations: with track numbers of the segment, overlap included. frames
+    and span: frames decoded, and seconds they stand for, without the overlap. damaged: frames that did not decode."""
 
     segment: Segment
     observations: Observations
@@ -153,8 +152,10 @@ def stitch(results: Sequence[SegmentResult]) -> tuple[Observations, list[TrackSu
         before = result
     table = Observations.concatenate(parts)
     table = table[np.lexsort((table.track, table.frame))]
+    # Looks in an overlap were made twice; the table has each once. Tracks of an overlap alone are not in it.
+    looks = np.bincount(table.track[table.detected], minlength=count)
     present = set(np.unique(table.track).tolist())
-    return table, [_merged(number, found) for number, found in sorted(tracks.items()) if number in present]
+    return table, [_merged(k, int(looks[k]), found) for k, found in sorted(tracks.items()) if k in present]
 
 
 def _core(result: SegmentResult) -> Observations:
@@ -179,13 +180,11 @@ def _joined(before: SegmentResult, after: SegmentResult) -> dict[int, int]:
             mine, other = theirs[theirs.track == a], over[over.track == b]
             _, i, j = np.intersect1d(mine.frame, other.frame, return_indices=True)
             if len(i):
-                likeness[row, column] = np.mean(
-                    [iou(mine.box[[k]], other.box[[m]])[0, 0] for k, m in zip(i, j, strict=True)]
-                )
+                likeness[row, column] = iou(mine.box[i], other.box[j]).diagonal().mean()
     return {int(new[row]): int(old[column]) for row, column in assign(1 - likeness, 1 - SAME_PLACE)}
 
 
-def _merged(number: int, parts: Sequence[TrackSummary]) -> TrackSummary:
+def _merged(number: int, detections: int, parts: Sequence[TrackSummary]) -> TrackSummary:
     """One summary of a track that ran through several segments."""
     best = max(parts, key=lambda part: part.best_quality)
     vectors = [part.embedding for part in parts if part.embedding is not None]
@@ -197,7 +196,7 @@ def _merged(number: int, parts: Sequence[TrackSummary]) -> TrackSummary:
         track=number,
         first_frame=min(part.first_frame for part in parts),
         last_frame=max(part.last_frame for part in parts),
-        detections=sum(part.detections for part in parts),
+        detections=detections,
         best_score=max(part.best_score for part in parts),
         best_quality=best.best_quality,
         embedding=embedding,

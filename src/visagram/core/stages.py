@@ -20,7 +20,12 @@ class FrameSource(Protocol):
 
 
 class FaceDetector(Protocol):
-    """Finds faces with five landmarks, in pixels of the displayed picture."""
+    """Finds faces with five landmarks, in pixels of the displayed picture.
+
+    smallest: longer side of the smallest faces that it finds reliably, in the same pixels.
+    """
+
+    smallest: float
 
     def detect(self, frames: Sequence[Frame]) -> list[Faces]:
         """One `Faces` per frame; an empty one where there is no face."""

@@ -14,9 +14,9 @@ from visagram.core.types import Faces
 
 Distance = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
-SURE = 0.6
+SURE = 0.5
 """Detections at or above this score take part in the first association."""
-BIRTH = 0.75
+BIRTH = 0.6
 """A face needs this score to start a track."""
 LOST_SECONDS = 1.0
 """A track that was not seen for longer ends."""

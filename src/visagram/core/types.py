@@ -41,8 +41,11 @@ NOT_DECODED = "not_decoded"
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its
-    start."""
+    """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its start.
+
+    rotation: degrees counter-clockwise (0, 90, 180 or 270) by which a stored picture is turned for display; then it is
+    mirrored left to right where `mirrored`.
+    """
 
     name: str
     bytes: int
@@ -54,6 +57,7 @@ class VideoFacts:
     coded_width: int
     coded_height: int
     rotation: int
+    mirrored: bool
     frames: int
     duration: Fraction
     rate: Fraction

@@ -83,6 +83,7 @@ def _video(part: Part) -> VideoFacts:
         coded_width=part.whole("coded_width"),
         coded_height=part.whole("coded_height"),
         rotation=part.get("rotation", int),
+        mirrored=part.get("mirrored", bool),
         frames=part.whole("frames"),
         duration=part.rational("duration"),
         rate=part.rational("rate"),

@@ -126,65 +126,67 @@ def trainable(faces: Faces48) -> Faces48:
     return faces.select((total > 0) & (total >= faces.others))
 
 
-def augment(luma: Tensor, generator: torch.Generator) -> Tensor:
+def augment(luma: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
     """(n, 1, 48, 48) float32 0..255 to the same, as video would have shown it.
 
     Framing differs between data sets and detectors by scale, shift and roll; video adds exposure, softness, noise and
-    things before the face. Every draw comes from `generator`, so a run can be repeated.
+    things before the face. strength: 0..1, of every range and chance. Every draw comes from `generator`, so a run can
+    be repeated.
     """
-    luma = _warp(luma, generator)
-    luma = _expose(luma, generator)
-    luma = _soften(luma, generator)
-    return _occlude(luma, generator)
+    luma = _warp(luma, generator, strength)
+    luma = _expose(luma, generator, strength)
+    luma = _soften(luma, generator, strength)
+    return _occlude(luma, generator, strength)
 
 
 def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     return torch.rand(n, generator=generator) * (high - low) + low
 
 
-def _warp(luma: Tensor, generator: torch.Generator) -> Tensor:
+def _warp(luma: Tensor, generator: torch.Generator, strength: float) -> Tensor:
     n = len(luma)
-    angle = _uniform(n, -0.3, 0.3, generator)
-    scale = torch.exp(_uniform(n, -0.24, 0.24, generator))
-    stretch = torch.exp(_uniform(n, -0.08, 0.08, generator))
+    angle = strength * _uniform(n, -0.3, 0.3, generator)
+    scale = torch.exp(strength * _uniform(n, -0.24, 0.24, generator))
+    stretch = torch.exp(strength * _uniform(n, -0.08, 0.08, generator))
     mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0] = scale * stretch * torch.cos(angle) * mirror
     theta[:, 0, 1] = -scale * torch.sin(angle)
     theta[:, 1, 0] = scale * torch.sin(angle) * mirror
     theta[:, 1, 1] = scale / stretch * torch.cos(angle)
-    theta[:, 0, 2] = _uniform(n, -0.2, 0.2, generator)
-    theta[:, 1, 2] = _uniform(n, -0.2, 0.2, generator)
+    theta[:, 0, 2] = strength * _uniform(n, -0.2, 0.2, generator)
+    theta[:, 1, 2] = strength * _uniform(n, -0.2, 0.2, generator)
     grid = functional.affine_grid(theta, list(luma.shape), align_corners=False)
     padding = "border" if torch.rand(1, generator=generator).item() < 0.5 else "zeros"
     return functional.grid_sample(luma, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
-def _expose(luma: Tensor, generator: torch.Generator) -> Tensor:
+def _expose(luma: Tensor, generator: torch.Generator, strength: float) -> Tensor:
     n = len(luma)
-    gamma = torch.exp(_uniform(n, -0.5, 0.5, generator)).view(-1, 1, 1, 1)
-    gain = _uniform(n, 0.6, 1.3, generator).view(-1, 1, 1, 1)
+    gamma = torch.exp(strength * _uniform(n, -0.5, 0.5, generator)).view(-1, 1, 1, 1)
+    gain = 1 + strength * (_uniform(n, 0.6, 1.3, generator) - 1).view(-1, 1, 1, 1)
     # Light from one side: a linear ramp of up to half the range across the face.
-    slope = _uniform(n * 2, -0.25, 0.25, generator).view(n, 2, 1, 1)
+    slope = strength * _uniform(n * 2, -0.25, 0.25, generator).view(n, 2, 1, 1)
     axis = torch.linspace(-1, 1, CELL)
     ramp = 1 + slope[:, :1] * axis.view(1, 1, 1, CELL) + slope[:, 1:] * axis.view(1, 1, CELL, 1)
     return (255 * (luma / 255).clamp(0, 1).pow(gamma) * gain * ramp).clamp(0, 255)
 
 
-def _soften(luma: Tensor, generator: torch.Generator) -> Tensor:
+def _soften(luma: Tensor, generator: torch.Generator, strength: float) -> Tensor:
     n = len(luma)
     chance = torch.rand(n, generator=generator)
     small = functional.interpolate(luma, scale_factor=0.5, mode="bilinear", align_corners=False, antialias=True)
     soft = functional.interpolate(small, size=(CELL, CELL), mode="bilinear", align_corners=False)
-    share = torch.where(chance < 0.25, _uniform(n, 0.3, 1.0, generator), torch.zeros(n)).view(-1, 1, 1, 1)
+    blurred, noisy = chance < 0.25 * strength, chance > 1 - 0.3 * strength
+    share = torch.where(blurred, _uniform(n, 0.3, 1.0, generator), torch.zeros(n)).view(-1, 1, 1, 1)
     noise = torch.randn(luma.shape, generator=generator)
-    sigma = torch.where(chance > 0.7, _uniform(n, 0, 10, generator), torch.zeros(n)).view(-1, 1, 1, 1)
+    sigma = torch.where(noisy, _uniform(n, 0, 10, generator), torch.zeros(n)).view(-1, 1, 1, 1)
     return (luma + share * (soft - luma) + sigma * noise).clamp(0, 255)
 
 
-def _occlude(luma: Tensor, generator: torch.Generator) -> Tensor:
+def _occlude(luma: Tensor, generator: torch.Generator, strength: float) -> Tensor:
     n = len(luma)
-    applies = torch.rand(n, generator=generator) < 0.4
+    applies = torch.rand(n, generator=generator) < 0.4 * strength
     side = torch.randint(6, 20, (n, 2), generator=generator)
     centre = torch.randint(0, CELL, (n, 2), generator=generator)
     shade = _uniform(n, 0, 255, generator).view(-1, 1, 1)

@@ -31,26 +31,36 @@ from visagram.learn.network import ExpressionNetwork
 
 Progress = Callable[[str, int, int], None]
 
+CALM = 0.4
+"""Strength of the augmentation in the calm epochs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what a run learns; stored in its checkpoint and its card."""
+    """Everything that decides what a run learns; stored in its checkpoint and its card.
+
+    calm_epochs: the last epochs run with gentle augmentation and without mixup, so that the network ends on faces like
+    those it will see. ema_steps: length of the running average of weights.
+    """
 
     name: str = "small"
     widths: tuple[int, ...] = (32, 64, 128, 256)
     blocks: tuple[int, ...] = (2, 2, 2, 1)
     epochs: int = 30
+    calm_epochs: int = 3
     batch: int = 128
     peak_rate: float = 0.1
     weight_decay: float = 5e-4
     mixup: float = 0.3
-    ema_steps: float = 500.0
+    ema_steps: float = 100.0
     seed: int = 0
 
 
 RECIPES = {
     "small": Recipe(),
-    "tiny": Recipe(name="tiny", widths=(8, 16), blocks=(1, 1), epochs=2, batch=32, peak_rate=0.05, ema_steps=5),
+    "tiny": Recipe(
+        name="tiny", widths=(8, 16), blocks=(1, 1), epochs=2, calm_epochs=1, batch=32, peak_rate=0.05, ema_steps=5
+    ),
 }
 
 
@@ -148,10 +158,12 @@ class _Run:
 
     def _mixed(self, luma: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augmented faces, a share of them blended with another (mixup, Zhang et al. 2018, arXiv 1710.09412)."""
-        batch = augment(luma.float(), generator)
+        calm = self.epoch >= self.recipe.epochs - self.recipe.calm_epochs
+        batch = augment(luma.float(), generator, CALM if calm else 1.0)
         partner = torch.randperm(len(batch), generator=generator)
         weight = torch.rand(len(batch), generator=generator) * 0.5
-        weight = torch.where(torch.rand(len(batch), generator=generator) < self.recipe.mixup, weight, torch.zeros(()))
+        share = 0.0 if calm else self.recipe.mixup
+        weight = torch.where(torch.rand(len(batch), generator=generator) < share, weight, torch.zeros(()))
         batch = torch.lerp(batch, batch[partner], weight.view(-1, 1, 1, 1))
         targets = torch.lerp(targets, targets[partner], weight.view(-1, 1))
         batch = batch.to(self.device, memory_format=torch.channels_last)

@@ -20,7 +20,7 @@ from visagram.core.geometry import compose, display_to_plane
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import Frame, VideoFacts
 from visagram.media.container import open_video
-from visagram.media.probe import Alive, demux, orientation
+from visagram.media.probe import Alive, demux
 from visagram.settings import Settings
 
 FULL_RANGE = 2
@@ -59,8 +59,7 @@ class SegmentFrames:
         self._positions = {int(pts): k for k, pts in enumerate(segment.pts)}
         self._queue: queue.Queue[tuple[av.VideoFrame, int] | BaseException | None] = queue.Queue(depth)
         self._stopped = threading.Event()
-        self._picture = _Picture()
-        self._orientation: tuple[int, bool] | None = None
+        self._picture = _Picture(facts)
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
 
@@ -187,9 +186,6 @@ class SegmentFrames:
                     yield frame
 
     def _frame(self, frame: av.VideoFrame, position: int) -> Frame:
-        if self._orientation is None:
-            self._orientation = orientation(frame)
-        rotation, mirrored = self._orientation
         luma, full_range = luma_plane(frame)
         if self._positions:
             index, time = int(self._segment.frames[position]), self._timeline.seconds(int(self._segment.pts[position]))
@@ -204,8 +200,8 @@ class SegmentFrames:
             span=span,
             luma=luma,
             full_range=full_range,
-            to_plane=_to_plane(facts, luma, rotation, mirrored),
-            picture=lambda width, height: self._picture(frame, width, height, rotation, mirrored),
+            to_plane=_to_plane(facts, luma),
+            picture=lambda width, height: self._picture(frame, width, height),
         )
 
 
@@ -217,25 +213,24 @@ def _exactly(seconds: float) -> Fraction:
 class _Picture:
     """The displayed picture in colour, scaled inside FFmpeg. One scaler, so that its tables are made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: VideoFacts) -> None:
         self._reformatter = VideoReformatter()
+        self._rotation, self._mirrored = facts.rotation, facts.mirrored
 
-    def __call__(
-        self, frame: av.VideoFrame, width: int, height: int, rotation: int, mirrored: bool
-    ) -> NDArray[np.uint8]:
-        turns = rotation // 90
+    def __call__(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        turns = self._rotation // 90
         if turns % 2:
             width, height = height, width
         # Without scaling the exact way is ten times slower and gains nothing.
         how = Interpolation.BILINEAR if (width, height) == (frame.width, frame.height) else EXACT
         small = self._reformatter.reformat(frame, width, height, "bgr24", interpolation=how, threads=1)
         shown = np.rot90(small.to_ndarray(), turns)
-        return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
+        return np.ascontiguousarray(shown[:, ::-1] if self._mirrored else shown)
 
 
-def _to_plane(facts: VideoFacts, luma: NDArray[np.uint8], rotation: int, mirrored: bool) -> NDArray[np.float64]:
-    affine = display_to_plane(facts.width, facts.height, luma.shape[1], luma.shape[0], rotation)
-    return compose(affine, np.array([[-1.0, 0, facts.width - 1], [0, 1, 0]])) if mirrored else affine
+def _to_plane(facts: VideoFacts, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    affine = display_to_plane(facts.width, facts.height, luma.shape[1], luma.shape[0], facts.rotation)
+    return compose(affine, np.array([[-1.0, 0, facts.width - 1], [0, 1, 0]])) if facts.mirrored else affine
 
 
 def luma_plane(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:

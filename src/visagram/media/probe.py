@@ -42,7 +42,8 @@ def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> tuple[
         frames = len(timeline.pts) or found.packets
         if timeline.seconds(timeline.end) > settings.max_duration:
             raise TooLarge(f"{path} lasts longer than the {settings.max_duration:.0f} s of the setting max_duration.")
-        width, height = _display_size(picture, stream)
+        rotation, mirrored = _orientation(picture)
+        width, height = _display_size(picture, stream, rotation)
         facts = VideoFacts(
             name=path.name,
             bytes=path.stat().st_size,
@@ -53,7 +54,8 @@ def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> tuple[
             height=height,
             coded_width=picture.width,
             coded_height=picture.height,
-            rotation=orientation(picture)[0],
+            rotation=rotation,
+            mirrored=mirrored,
             frames=frames,
             duration=timeline.seconds(timeline.end) if len(timeline.pts) else frames / rate,
             rate=rate,
@@ -178,21 +180,20 @@ def _varies(timeline: Timeline) -> bool:
     return bool(len(steps) and (steps.max() - steps.min()) > max(2, 0.05 * float(np.median(steps))))
 
 
-def _display_size(picture: av.VideoFrame, stream: VideoStream) -> tuple[int, int]:
+def _display_size(picture: av.VideoFrame, stream: VideoStream, rotation: int) -> tuple[int, int]:
     """Width and height as a player shows them: pixel shape and rotation applied."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if not Fraction(1, 8) <= aspect <= 8:
         aspect = Fraction(1)
     width, height = max(1, round(picture.width * aspect)), picture.height
-    return (height, width) if orientation(picture)[0] % 180 == 90 else (width, height)
+    return (height, width) if rotation % 180 == 90 else (width, height)
 
 
-def orientation(picture: av.VideoFrame) -> tuple[int, bool]:
-    """How a picture is shown: degrees counter-clockwise (0, 90, 180 or 270), and whether it is then mirrored left to
-    right.
+def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
+    """`VideoFacts.rotation` and `mirrored` of a picture.
 
-    Ask one frame of a stream, not each: PyAV ties a frame and its side data into a cycle, so that the frame's memory is
-    only freed when the garbage collector comes by, hundreds of frames later.
+    Found out here once and not from each frame: PyAV ties a frame and its side data into a cycle, and one frame that
+    waits for the garbage collector keeps the decoder's whole pool of pictures.
     """
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX")

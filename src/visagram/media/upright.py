@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from visagram.core.types import VideoFacts
 from visagram.media.overlay import Planes
-from visagram.media.probe import orientation
 
 ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "h264": {"b": "8M"}, "mpeg4": {"b": "8M"}}
 """The first that FFmpeg has is taken, with these options."""
@@ -45,8 +44,7 @@ class Look:
         self.matrix = guessed if self._tags[0] == UNSPECIFIED else self._tags[0]
         self.transfer = self._tags[1]
         self._reformatter = VideoReformatter()
-        # Asked once: see `orientation`.
-        self._orientation: tuple[int, bool] | None = None
+        self._rotation, self._mirrored = facts.rotation, facts.mirrored
 
     def add_stream(self, target: OutputContainer, rate: Fraction, base: Fraction, threads: int) -> VideoStream:
         encoder = next(name for name in ENCODERS if name in av.codecs_available)
@@ -61,10 +59,7 @@ class Look:
 
     def upright(self, frame: av.VideoFrame) -> tuple[av.VideoFrame, Planes]:
         """A new frame in the output's size, range and format, turned for display, and its planes to draw on."""
-        if self._orientation is None:
-            self._orientation = orientation(frame)
-        rotation, mirrored = self._orientation
-        turns = rotation // 90
+        turns = self._rotation // 90
         width, height = (self.height, self.width) if turns % 2 else (self.width, self.height)
         full = _is_full(frame.format.name, int(frame.color_range))
         source = frame
@@ -87,7 +82,7 @@ class Look:
         even.color_range = ColorRange.JPEG if self.full else ColorRange.MPEG
         for plane, into in zip(_planes(source), _planes(even), strict=True):
             turned = np.rot90(plane, turns)
-            turned = turned[:, ::-1] if mirrored else turned
+            turned = turned[:, ::-1] if self._mirrored else turned
             rows, columns = turned.shape
             into[:rows, :columns] = turned
             # An odd side is one pixel short of an even one: the last line once more.
