@@ -25,6 +25,7 @@ $(VENV)/.core: pyproject.toml requirements.lock
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "Setting up what the tests need ..."
+	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install torch==$(TORCH)
 	@$(PIP) install --constraint requirements.lock --editable '.[train]' --group dev
 	@touch $@
