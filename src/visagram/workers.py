@@ -187,12 +187,14 @@ class Workers:
                 if worker not in self._pool:
                     # The last words of one that was ended.
                     continue
-                if kind == "gone":
+                failed = kind == "gone" or (kind == "error" and message[1]["code"] == "decode_failed")
+                if failed:
+                    # One that ran out of memory may not have got all of it back.
                     self._pool.remove(worker)
                     worker.end()
                 if task is None or kind == "alive":
                     continue
-                if kind == "gone" or (kind == "error" and message[1]["code"] == "decode_failed"):
+                if failed:
                     running.discard(task)
                     worker.task = None
                     if attempts[task] < self._settings.attempts:

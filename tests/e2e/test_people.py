@@ -59,10 +59,10 @@ def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return canvas
 
 
-def write_clip(path: Path, shots: list[Pictures], key_frames: int) -> Path:
+def write_clip(path: Path, shots: list[Pictures], key_frames: int, size: tuple[int, int] = SIZE) -> Path:
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "sc_threshold": "0"})
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.gop_size = key_frames
         number = 0
         for shot in shots:
@@ -125,3 +125,19 @@ def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> N
     one, many = (visagram.analyze(clip, Settings(processes=n)) for n in (1, 3))
     assert one.to_dict() == many.to_dict()
     assert one.to_arrow().equals(many.to_arrow())
+
+
+def test_a_face_of_40_pixels_in_full_hd_is_found(tmp_path: Path) -> None:
+    def far_away() -> Pictures:
+        for picture in man():
+            # The man's face is 126 pixels high.
+            small = cv2.resize(picture, None, fx=40 / 126, fy=40 / 126, interpolation=cv2.INTER_AREA)
+            canvas = np.full((1080, 1920, 3), 90, np.uint8)
+            canvas[500 : 500 + small.shape[0], 1200 : 1200 + small.shape[1]] = small
+            yield canvas
+
+    report = visagram.analyze(write_clip(tmp_path / "far.mp4", [far_away()], 25, size=(1920, 1080)))
+    assert len(report.people) == 1
+    heights = report.observations.box[:, 3]
+    assert np.median(heights) == pytest.approx(40, abs=3)
+    assert report.people[0].frames_seen >= 0.99 * SHOT

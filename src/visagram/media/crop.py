@@ -53,9 +53,9 @@ def _display_size(frame: Frame) -> tuple[int, int]:
 
 def _warp(image: NDArray[np.uint8], affine: NDArray[np.float64], out: NDArray[np.uint8]) -> None:
     """Sample `image` at `affine` of each pixel of `out`; shrinks by area first, so that detail does not alias."""
-    shrink = int(scale_of(affine))
-    if shrink >= 2:
-        image, affine = _shrunk(image, affine, out.shape[1], out.shape[0], shrink)
+    scale = scale_of(affine)
+    if scale > 1:
+        image, affine = _shrunk(image, affine, out.shape[1], out.shape[0], scale)
     cv2.warpAffine(
         image,
         affine,
@@ -67,18 +67,20 @@ def _warp(image: NDArray[np.uint8], affine: NDArray[np.float64], out: NDArray[np
 
 
 def _shrunk(
-    image: NDArray[np.uint8], affine: NDArray[np.float64], width: int, height: int, shrink: int
+    image: NDArray[np.uint8], affine: NDArray[np.float64], width: int, height: int, scale: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of the image that the warp sees, reduced by a whole factor, and the map into it."""
+    """The part of the image that the warp sees, at the size of the output, and the map into it.
+
+    By the exact factor, not a whole one: a face that grows slowly must not change its look at a step.
+    """
+    limit = np.array(image.shape[1::-1])
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ affine[:, :2].T + affine[:, 2]
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - shrink, 0, None)
-    high = np.ceil(corners.max(axis=0)).astype(int) + shrink + 1
-    high = np.minimum(high, image.shape[1::-1])
-    size = np.maximum((high - low) // shrink, 1)
-    high = np.minimum(low + size * shrink, image.shape[1::-1])
-    low = np.minimum(low, np.maximum(high - 1, 0))
+    margin = int(np.ceil(scale)) + 1
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - margin, 0, limit - 1)
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + margin, low + 1, limit)
+    size = np.maximum(np.round((high - low) / scale), 1).astype(int)
     part = image[low[1] : high[1], low[0] : high[0]]
-    ratio = size / (high - low)
     small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
+    ratio = size / (high - low)
     into = np.array([[ratio[0], 0, (0.5 - low[0]) * ratio[0] - 0.5], [0, ratio[1], (0.5 - low[1]) * ratio[1] - 0.5]])
     return np.asarray(small, np.uint8), compose(into, affine)
