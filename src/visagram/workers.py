@@ -91,6 +91,10 @@ class Workers:
     def __init__(self, settings: Settings, *, debug: bool = False) -> None:
         self._settings = settings
         self._size = settings.processes or cores()
+        self._unexplained = (
+            "the decoder crashed, hung or needed more memory than the "
+            f"{settings.worker_memory} MiB of the setting worker_memory"
+        )
         self._debug = debug
         self._inbox: queue.Queue[tuple[_Worker, Message]] = queue.Queue()
         self._pool: list[_Worker] = []
@@ -200,7 +204,7 @@ class Workers:
                     if attempts[task] < self._settings.attempts:
                         waiting.appendleft(task)
                     else:
-                        yield task, ("lost", {"reason": message[1].get("message", "the decoder crashed or hung")}, {})
+                        yield task, ("lost", {"reason": message[1].get("message", self._unexplained)}, {})
                 elif kind == "error":
                     worker.task = None
                     raise _rebuilt(message[1])
