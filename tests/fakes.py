@@ -209,10 +209,8 @@ class FakeStages:
     def __post_init__(self) -> None:
         self.detector = KnowingDetector(self.world.faces)
 
-    def stages(self, usual: KnowingDetector | None = None) -> Stages:
-        """With a detector `usual` for the usual look, the one that sees everything is for close looks."""
-        detector, closeup = (usual, self.detector) if usual else (self.detector, None)
-        return Stages(detector, self.cropper, self.classifier, self.embedder, closeup)
+    def stages(self, *coarser: KnowingDetector) -> Stages:
+        return Stages((self.detector, *coarser), self.cropper, self.classifier, self.embedder)
 
 
 def steady_timeline(frames: int, *, key_every: int = 25, rate: int = RATE) -> Timeline:

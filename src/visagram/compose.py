@@ -22,11 +22,11 @@ from visagram.settings import Settings
 LOOKS_PER_SECOND = 5.0
 """How often the detector looks when nothing happens; between looks faces move little."""
 MOST_SKIPPED = 8
-FRAMES_MEMORY = 64 << 20
+FRAMES_MEMORY = 112 << 20
 """Bytes of decoded frames that one round of the pipeline, and the queue before it, may each hold."""
 LONGEST_ROUND = 32
-USUAL_FACE = 2
-"""The usual look finds faces of this many times the smallest wanted; it costs a quarter of a close one."""
+COARSER = (1, 2, 4)
+"""Looks find faces from this many times the smallest wanted on; each step costs a quarter of the one before."""
 LARGEST_STILL = 1920
 """Longer side at which a photograph is looked at."""
 
@@ -43,12 +43,12 @@ class Models:
         self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
 
     def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
-        usual, close = (
-            RetinaFaceDetector(self._detector, picture=(facts.width, facts.height), size=size, region=settings.region)
+        picture = (facts.width, facts.height)
+        detectors = tuple(
+            RetinaFaceDetector(self._detector, picture=picture, size=size, region=settings.region)
             for size in detector_sizes(facts, settings)
         )
-        closeup = close if close.smallest < usual.smallest else None
-        return Stages(usual, self._cropper, self._classifier, self._embedder, closeup)
+        return Stages(detectors, self._cropper, self._classifier, self._embedder)
 
 
 def open_frames(
@@ -71,17 +71,15 @@ def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Setti
     )
 
 
-def detector_sizes(facts: VideoFacts, settings: Settings) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Width and height of the detector's input for the usual look and for the close one."""
+def detector_sizes(facts: VideoFacts, settings: Settings) -> list[tuple[int, int]]:
+    """Width and height of the detector's input, from the closest look to the coarsest."""
     picture, size = (facts.width, facts.height), settings.detect_size
     if size == "auto" and settings.min_face is None and facts.still:
         # A single picture is looked at once, so it can be looked at in full.
         size = str(min(max(picture), LARGEST_STILL))
     min_face = settings.min_face or default_min_face(facts.height)
-    close = input_size(picture, min_face, size)
-    if size != "auto" or settings.detect_every == 1:
-        return close, close
-    return input_size(picture, min_face * USUAL_FACE, size), close
+    times = (1,) if size != "auto" or settings.detect_every == 1 else COARSER
+    return [input_size(picture, min_face * k, size) for k in times]
 
 
 def look_distance(facts: VideoFacts, settings: Settings) -> int:
@@ -92,5 +90,7 @@ def look_distance(facts: VideoFacts, settings: Settings) -> int:
 
 def round_length(facts: VideoFacts) -> int:
     """Frames that a round holds: as many as its memory allows."""
-    frame_bytes = facts.coded_width * facts.coded_height * 3
-    return int(np.clip(FRAMES_MEMORY // max(frame_bytes, 1), 2, LONGEST_ROUND))
+    # Three bytes for two pixels in the usual format, six for one in the largest.
+    usual = facts.pixel_format in ("yuv420p", "yuvj420p", "nv12")
+    frame_bytes = facts.coded_width * facts.coded_height * (1.5 if usual else 6)
+    return int(np.clip(FRAMES_MEMORY / max(frame_bytes, 1), 2, LONGEST_ROUND))

@@ -75,7 +75,7 @@ def test_without_faces_there_are_rounds_without_rows():
 
 def test_faces_between_two_looks_lie_on_the_line_between_them():
     rows, _, parts, _ = _run(World(51, [Actor(moving(40, 60, 50, 20))]))
-    assert parts.detector.looks == list(range(0, 51, EVERY))
+    assert sorted(parts.detector.looks) == list(range(0, 51, EVERY))
     assert np.flatnonzero(rows.detected).tolist() == parts.detector.looks
     truth = [parts.world.faces(k) for k in range(51)]
     np.testing.assert_allclose(rows.box, np.concatenate([faces.boxes for faces in truth]), atol=1e-3)
@@ -224,24 +224,26 @@ def test_frames_are_taken_one_round_at_a_time():
 
 def _run_with_closeup(world):
     parts = FakeStages(world)
-    usual = KnowingDetector(world.faces, smallest=40)
-    stretch = Stretch(world.frames(), parts.stages(usual), picture=PICTURE, every=EVERY, batch=BATCH)
-    return Observations.concatenate(stretch), parts.detector.looks, usual.looks
+    coarser = KnowingDetector(world.faces, smallest=20), KnowingDetector(world.faces, smallest=40)
+    stretch = Stretch(world.frames(), parts.stages(*coarser), picture=PICTURE, every=EVERY, batch=BATCH)
+    return Observations.concatenate(stretch), parts.detector.looks, [detector.looks for detector in coarser]
 
 
-def test_large_faces_are_looked_at_closely_only_at_the_ends_of_a_round():
-    rows, close, usual = _run_with_closeup(World(41, [Actor(still(100, 80, side=60))]))
+@pytest.mark.parametrize(("side", "looks"), [(60, [True, False]), (100, [False, True])])
+def test_large_faces_are_looked_at_closely_only_at_the_ends_of_a_round(side, looks):
+    rows, close, coarser = _run_with_closeup(World(41, [Actor(still(100, 80, side=side))]))
     assert rows.frame.tolist() == list(range(41))
-    assert close == [0, 20, 40]
-    assert usual == [5, 10, 15, 25, 30, 35]
+    assert close == [0, 20]
+    between = [5, 10, 15, 25, 30, 35, 40]
+    assert coarser == [between if looked else [] for looked in looks]
 
 
 def test_a_face_that_only_the_close_look_sees_is_followed_in_every_frame():
-    rows, _, usual = _run_with_closeup(World(41, [Actor(still(100, 80, side=30))]))
+    rows, _, coarser = _run_with_closeup(World(41, [Actor(still(100, 80, side=30))]))
     assert rows.frame.tolist() == list(range(41))
-    assert usual == []
+    assert coarser == [[], []]
 
 
-def test_a_small_face_that_enters_is_found_by_the_end_of_the_round_at_the_latest():
-    rows, _, _ = _run_with_closeup(World(61, [Actor(still(100, 80, side=30), frames=range(30, 61))]))
-    assert rows.frame.tolist() == list(range(30, 61))
+def test_a_small_face_that_enters_is_found_at_the_next_close_look_and_followed_from_its_round_on():
+    rows, _, _ = _run_with_closeup(World(121, [Actor(still(100, 80, side=15), frames=range(30, 121))]))
+    assert rows.frame.tolist() == list(range(61, 121))

@@ -19,6 +19,11 @@ PORTRAITS = 3
 PORTRAIT_GAIN = 0.08
 """How much better a face must be to replace a kept portrait: each costs a colour conversion of the whole frame."""
 
+CLOSE_ROUNDS = 3
+"""The closest look is taken at the end of every third round, about four seconds apart, and after a cut: a small face
+is found that late at the latest, and then not lost."""
+MARGIN = 2.5
+"""A face must be this many times larger than the smallest that a detector finds, for its landmarks to be exact."""
 RECOGNISABLE = 0.08
 """Quality from which a portrait says who somebody is; a profile or a speck would join or part people by chance."""
 
@@ -27,15 +32,14 @@ RECOGNISABLE = 0.08
 class Stages:
     """The parts of the pipeline, built once in `compose.py`.
 
-    closeup: a dearer detector for smaller faces, which looks at the ends of each round, and at the whole round where it
-    finds a face that `detector` would miss; None where one detector does both.
+    detectors: from the closest look, which finds the smallest faces, to coarser and cheaper ones; at least one. The
+    closest looks at the end of every few rounds; the faces known decide how closely a round needs to be looked at.
     """
 
-    detector: FaceDetector
+    detectors: tuple[FaceDetector, ...]
     cropper: FaceCropper
     classifier: EmotionClassifier
     embedder: FaceEmbedder
-    closeup: FaceDetector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Stretch:
         self._tracker = Tracker()
         self._changes = ChangeMeter()
         self._memory: dict[int, _Memory] = {}
+        self._round = 0
         # The last frame of the round before, whose faces begin the first interpolation of the next.
         self._edge: tuple[Frame, Faces, NDArray[np.int32]] | None = None
 
@@ -110,16 +115,24 @@ class Stretch:
         fresh = 1 if self._edge else 0
         changed, cuts = (np.concatenate([np.zeros(fresh, bool), m]) for m in self._changes.measure(frames[fresh:]))
         known = {0: self._edge[1]} if self._edge else {}
-        detector = self._stages.detector
-        if closeup := self._stages.closeup:
+        closest = self._stages.detectors[0]
+        if cuts.any() or self._round % CLOSE_ROUNDS == 0:
             ends = sorted({0, len(frames) - 1} - set(known))
-            known |= zip(ends, closeup.detect([frames[p] for p in ends]), strict=True)
-            smallest = min((float(f.boxes[:, 2:].max(axis=1).min()) for f in known.values() if len(f)), default=np.inf)
-            if cuts.any() or smallest < detector.smallest:
-                detector = closeup
+            known |= zip(ends, closest.detect([frames[p] for p in ends]), strict=True)
+        self._round += 1
+        detector = closest if cuts.any() else self._suited(known.values())
         after = np.flatnonzero(changed)
         wanted = {*range(0, len(frames), self._every), len(frames) - 1, *after, *(after[after > 0] - 1)}
         return cuts, look(frames, detector.detect, sorted(int(p) for p in wanted), cuts, known)
+
+    def _suited(self, looks: Iterable[Faces]) -> FaceDetector:
+        """The cheapest detector that shows the smallest of these faces well; without faces nearly the closest."""
+        detectors = self._stages.detectors
+        sizes = [float(size) for faces in looks for size in faces.boxes[:, 2:].max(axis=1)]
+        if not sizes:
+            return detectors[min(1, len(detectors) - 1)]
+        fit = [detector for detector in detectors[1:] if detector.smallest * MARGIN <= min(sizes)]
+        return fit[-1] if fit else detectors[0]
 
     def _track(self, frames: Sequence[Frame], cuts: NDArray[np.bool_], looks: dict[int, Faces]) -> Tracked:
         rows: list[Tracked] = []

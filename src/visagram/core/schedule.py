@@ -69,7 +69,7 @@ def look(
     """
     found = dict(known)
     pending = sorted(set(wanted) - set(found))
-    while pending:
+    while True:
         found |= zip(pending, detect([frames[p] for p in pending]), strict=True)
         looked = sorted(found)
         pending = [
@@ -77,7 +77,8 @@ def look(
             for a, b in pairwise(looked)
             if b - a > 1 and not cuts[a + 1 : b + 1].any() and not agree(found[a], found[b])
         ]
-    return found
+        if not pending:
+            return found
 
 
 def agree(a: Faces, b: Faces) -> bool:
