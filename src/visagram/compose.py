@@ -19,7 +19,7 @@ from visagram.models.emotion import OnnxClassifier
 from visagram.models.retinaface import RetinaFaceDetector, default_min_face, input_size
 from visagram.settings import Settings
 
-LOOKS_PER_SECOND = 5.0
+LOOKS_PER_SECOND = 3.5
 """How often the detector looks when nothing happens; between looks faces move little."""
 MOST_SKIPPED = 8
 FRAMES_MEMORY = 112 << 20
