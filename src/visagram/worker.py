@@ -6,7 +6,6 @@ from standard input and writes messages to standard output; it ends when its inp
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
@@ -36,7 +35,8 @@ def main() -> None:
     """Serve requests until standard input ends."""
     requests, replies = _take_streams()
     # The models' libraries take longer to load than a probe to run.
-    threading.Thread(target=_warm_up, daemon=True).start()
+    warm_up = _WarmUp()
+    warm_up.start()
     models: Models | None = None
     while (request := wire.receive(requests)) is not None:
         kind, values, arrays = request
@@ -48,6 +48,7 @@ def main() -> None:
             elif kind == "annotate":
                 _annotate(replies, values, arrays, settings)
             else:
+                warm_up.finish()
                 models = _analyse(replies, values, arrays, settings, models)
         except VisagramError as error:
             replies.send("error", {"code": error.code, "message": str(error)})
@@ -88,9 +89,24 @@ def _take_streams() -> tuple[BinaryIO, Replies]:
     return requests, replies
 
 
-def _warm_up() -> None:
-    with contextlib.suppress(ImportError):
-        import visagram.compose  # noqa: F401
+class _WarmUp(threading.Thread):
+    """Imports the models' libraries beside the first request."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            import visagram.compose  # noqa: F401
+        except Exception as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Wait, and raise what went wrong: a second import would only find half a module and hide the reason."""
+        self.join()
+        if self._error is not None:
+            raise self._error
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
