@@ -19,7 +19,7 @@ from visagram.report import Report
 from visagram.settings import Settings
 
 FRAMES = 40
-SETTINGS = Settings(processes=1)
+SETTINGS = Settings(processes=1, detect_every=1)
 
 
 @pytest.fixture(scope="module")
