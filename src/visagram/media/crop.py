@@ -78,14 +78,8 @@ def _shrunk(
     margin = int(np.ceil(scale)) + 1
     low = np.clip(np.floor(corners.min(axis=0)).astype(int) - margin, 0, limit - 1)
     high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + margin, low + 1, limit)
-    # Whole factors are many times faster, so they do the first half of the way.
-    whole = max(1, int(scale / 2))
-    high = np.where(high - low >= whole, low + (high - low) // whole * whole, high)
     size = np.maximum(np.round((high - low) / scale), 1).astype(int)
     part = image[low[1] : high[1], low[0] : high[0]]
-    if whole > 1:
-        halfway = np.maximum((high - low) // whole, 1)
-        part = np.asarray(cv2.resize(part, (int(halfway[0]), int(halfway[1])), interpolation=cv2.INTER_AREA), np.uint8)
     small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
     ratio = size / (high - low)
     into = np.array([[ratio[0], 0, (0.5 - low[0]) * ratio[0] - 0.5], [0, ratio[1], (0.5 - low[1]) * ratio[1] - 0.5]])
