@@ -6,12 +6,14 @@ VIDEO ?=
 # Asked for by exact version, so that an index with a CPU build of it serves that one.
 TORCH := 2.13.0
 OUTPUT ?= results
+PORT ?= 5000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test test-all bench bench-peer lint format lock clean
+.PHONY: help setup run browser test test-all bench bench-peer lint format lock clean
 
 help:
-	@echo "make run [VIDEO=path] [OUTPUT=folder]  analyse the sample clip, or your video"
+	@echo "make run                               serve the web page on http://localhost:$(PORT)"
+	@echo "make run VIDEO=path [OUTPUT=folder]    analyse a video without the web page"
 	@echo "make setup                             only set up: $(BIN)/visagram works afterwards"
 	@echo "make test | test-all                   every check and test | the slow proofs too"
 	@echo "make bench                             measure speed, memory and agreement"
@@ -33,7 +35,7 @@ $(VENV)/.dev: $(VENV)/.core
 setup: $(VENV)/.core
 
 run: setup
-	@$(BIN)/visagram analyze "$(if $(VIDEO),$(VIDEO),$$($(BIN)/visagram sample))" --output "$(OUTPUT)"
+	@$(BIN)/visagram $(if $(VIDEO),analyze "$(VIDEO)" --output "$(OUTPUT)",serve --port $(PORT))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -44,10 +46,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint
+# The browser tests drive Debian's chromium, or whatever is called so.
+browser:
+	@command -v chromium >/dev/null || test "$$(id -u)" = 0 || { echo "The browser tests need chromium: install it."; exit 1; }
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+test: lint browser
 	$(BIN)/python -m pytest
 
-test-all: lint
+test-all: lint browser
 	$(BIN)/python -m pytest -m ""
 
 # CLIPS: further videos for the agreement.

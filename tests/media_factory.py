@@ -242,3 +242,13 @@ def exif(path: Path, orientation: int) -> Path:
     payload = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
     path.write_bytes(content[:2] + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + content[2:])
     return path
+
+
+def hollow(path: Path) -> Path:
+    """Zero the frames of an MP4 file, whose headers stay whole."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"mdat")
+    end = at - 4 + struct.unpack_from(">I", content, at - 4)[0]
+    content[at + 4 : end] = bytes(end - at - 4)
+    path.write_bytes(content)
+    return path

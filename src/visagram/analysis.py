@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,12 @@ from visagram.errors import DecodeFailed, NoFrames, UsageError
 from visagram.models.catalog import model_cards, same_person_threshold
 from visagram.report import Report
 from visagram.settings import Settings
-from visagram.workers import Workers
+from visagram.workers import Message, Workers
 
 
 @dataclass(slots=True)
-class _Parts:
-    """What has arrived of one segment."""
+class Part:
+    """What has arrived of one segment, message by message as `Workers.analyse` passes them on."""
 
     segment: Segment
     observations: list[Observations] = field(default_factory=list)
@@ -33,7 +33,24 @@ class _Parts:
     lost: str | None = None
     done: bool = False
 
+    def take(self, message: Message) -> Observations | None:
+        """Keep what a message says; returns the observations that it brought."""
+        kind, values, arrays = message
+        if kind == "observations":
+            self.observations.append(wire.unpack_observations(arrays))
+            self.frames = int(values["frames"])
+            return self.observations[-1]
+        if kind == "track":
+            self.tracks.append(wire.unpack_track(values, arrays))
+        elif kind == "done":
+            self.frames, self.damaged = int(values["frames"]), int(values["damaged"])
+            self.span, self.done = float(values["span"]), True
+        elif kind == "lost":
+            self.lost, self.done = str(values["reason"]), True
+        return None
+
     def result(self) -> SegmentResult:
+        """What the segment came to."""
         table = Observations.concatenate(self.observations)
         return SegmentResult(self.segment, table, self.tracks, self.frames, self.damaged, self.span)
 
@@ -58,7 +75,7 @@ class Analysis:
         self._workers = workers
         self._facts: VideoFacts | None = None
         self._timeline: Timeline | None = None
-        self._parts: list[_Parts] = []
+        self._parts: list[Part] = []
         self._started = False
 
     def __iter__(self) -> Iterator[Observations]:
@@ -74,9 +91,10 @@ class Analysis:
         if not self._started:
             for _ in self:
                 pass
-        if self._facts is None or not all(part.done for part in self._parts):
+        if self._facts is None or self._timeline is None or not all(part.done for part in self._parts):
             raise UsageError("The analysis was not iterated to its end, so there is nothing to report.")
-        return self._summarised(self._facts)
+        name, parts = str(self.path), self._parts
+        return assemble(name, self._facts, self._timeline, parts, self.settings, self._progress).report
 
     def _run(self, workers: Workers) -> Iterator[Observations]:
         self._progress("probe", 0, 1)
@@ -84,72 +102,72 @@ class Analysis:
         facts, timeline = workers.probe(self.path)
         self._facts, self._timeline = facts, timeline
         self._progress("probe", 1, 1)
-        settings = self.settings
-        if settings.region and (settings.region[0] >= facts.width or settings.region[1] >= facts.height):
-            raise UsageError(f"The region lies outside the picture of {facts.width}x{facts.height} pixels.")
-        segments = plan(timeline, settings.start, settings.end, settings.sample_fps)
-        if not segments:
-            raise UsageError(
-                f"{self.path} ends after {float(facts.duration):.2f} s: there is no frame in the chosen range."
-            )
-        self._parts = [_Parts(segment) for segment in segments]
+        segments = plan_video(str(self.path), facts, timeline, self.settings)
+        self._parts = [Part(segment) for segment in segments]
         total = sum(segment.core for segment in segments) or facts.frames
         self._progress("analyse", 0, total)
-        for segment, (kind, values, arrays) in workers.analyse(self.path, facts, timeline, segments):
-            part = self._parts[segment.number]
-            if kind == "observations":
-                observations = wire.unpack_observations(arrays)
-                part.observations.append(observations)
-                part.frames = int(values["frames"])
-                self._progress("analyse", sum(p.frames for p in self._parts), total)
+        for segment, message in workers.analyse(self.path, facts, timeline, segments):
+            observations = self._parts[segment.number].take(message)
+            if observations is not None:
+                self._progress("analyse", sum(part.frames for part in self._parts), total)
                 yield _provisional(observations, segment)
-            elif kind == "track":
-                part.tracks.append(wire.unpack_track(values, arrays))
-            elif kind == "done":
-                part.frames, part.damaged = int(values["frames"]), int(values["damaged"])
-                part.span, part.done = float(values["span"]), True
-            else:
-                part.lost, part.done = str(values["reason"]), True
         self._progress("analyse", total, total)
 
-    def _summarised(self, facts: VideoFacts) -> Report:
-        self._progress("summarise", 0, 1)
-        whole = [part.result() for part in self._parts if part.lost is None]
-        if not whole:
-            raise DecodeFailed(f"{self.path} could not be decoded ({self._parts[0].lost}): it may be damaged.")
-        if not any(result.frames for result in whole):
-            raise NoFrames(f"{self.path} holds no frame that can be decoded: it may be cut short or damaged.")
-        summary = summarise(
-            whole, analysed=self._planned_seconds(whole), threshold=same_person_threshold(), seed=self.settings.seed
-        )
-        report = Report(
-            video=facts,
-            settings=self.settings.for_report(),
-            models=tuple(model_cards()),
-            people=summary.people,
-            totals=summary.totals,
-            warnings=tuple(self._warnings(whole, len(summary.people))),
-            observations=summary.observations,
-        )
-        self._progress("summarise", 1, 1)
-        return report
 
-    def _planned_seconds(self, results: list[SegmentResult]) -> float:
-        assert self._timeline is not None
-        spans = [int(part.segment.spans[: part.segment.core].sum()) for part in self._parts]
-        planned = float(sum(spans) * self._timeline.base)
-        return planned or sum(result.span for result in results)
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """tracks: summaries of the tracks that the report's observations name."""
 
-    def _warnings(self, results: list[SegmentResult], people: int) -> Iterator[str]:
-        damaged = sum(result.damaged for result in results)
-        if damaged:
-            yield f"{damaged} damaged frame{'s' if damaged > 1 else ''} skipped; their time counts as not decoded."
-        for part in self._parts:
-            if part.lost is not None and len(part.segment.pts):
-                begin, end = (float(np.float64(p) * float(self._timeline.base)) for p in part.segment.pts[[0, -1]])  # type: ignore[union-attr]
-                yield f"{begin:.1f} s to {end:.1f} s could not be decoded ({part.lost})."
-        if not people:
-            yield "No face was found. Small faces need a lower --min-face; profiles and covered faces are often missed."
+    report: Report
+    tracks: list[TrackSummary]
+
+
+def plan_video(name: str, facts: VideoFacts, timeline: Timeline, settings: Settings) -> list[Segment]:
+    """The segments of a video under these settings. Raises `UsageError` where they leave nothing to analyse."""
+    if settings.region and (settings.region[0] >= facts.width or settings.region[1] >= facts.height):
+        raise UsageError(f"The region lies outside the picture of {facts.width}x{facts.height} pixels.")
+    segments = plan(timeline, settings.start, settings.end, settings.sample_fps, settings.frame_interval)
+    if not segments:
+        raise UsageError(f"{name} ends after {float(facts.duration):.2f} s: there is no frame in the chosen range.")
+    return segments
+
+
+def assemble(
+    name: str, facts: VideoFacts, timeline: Timeline, parts: Sequence[Part], settings: Settings, progress: Progress
+) -> Assembled:
+    """The report of a video whose segments were all analysed or lost. Raises `DecodeFailed`, `NoFrames`."""
+    progress("summarise", 0, 1)
+    whole = [part.result() for part in parts if part.lost is None]
+    if not whole:
+        raise DecodeFailed(f"{name} could not be decoded ({parts[0].lost}): it may be damaged.")
+    if not any(result.frames for result in whole):
+        raise NoFrames(f"{name} holds no frame that can be decoded: it may be cut short or damaged.")
+    spans = [int(part.segment.spans[: part.segment.core].sum()) for part in parts]
+    analysed = float(sum(spans) * timeline.base) or sum(result.span for result in whole)
+    summary = summarise(whole, analysed=analysed, threshold=same_person_threshold(), seed=settings.seed)
+    report = Report(
+        video=facts,
+        settings=settings.for_report(),
+        models=tuple(model_cards()),
+        people=summary.people,
+        totals=summary.totals,
+        warnings=tuple(_warnings(parts, timeline, len(summary.people))),
+        observations=summary.observations,
+    )
+    progress("summarise", 1, 1)
+    return Assembled(report, summary.tracks)
+
+
+def _warnings(parts: Sequence[Part], timeline: Timeline, people: int) -> Iterator[str]:
+    damaged = sum(part.damaged for part in parts if part.lost is None)
+    if damaged:
+        yield f"{damaged} damaged frame{'s' if damaged > 1 else ''} skipped; their time counts as not decoded."
+    for part in parts:
+        if part.lost is not None and len(part.segment.pts):
+            begin, end = (float(np.float64(p) * float(timeline.base)) for p in part.segment.pts[[0, -1]])
+            yield f"{begin:.1f} s to {end:.1f} s could not be decoded ({part.lost})."
+    if not people:
+        yield "No face was found. Small faces need a lower --min-face; profiles and covered faces are often missed."
 
 
 def analyze(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Report:

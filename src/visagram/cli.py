@@ -16,7 +16,7 @@ import typer
 
 from visagram import __version__
 from visagram.errors import MissingExtra, UsageError, VisagramError
-from visagram.settings import Settings, parse_region
+from visagram.settings import ServerSettings, Settings, parse_region
 
 if TYPE_CHECKING:
     from visagram.report import Report
@@ -47,8 +47,8 @@ class Format(StrEnum):
     mp4 = "mp4"
 
 
-def _help(name: str) -> str:
-    return str(Settings.__dataclass_fields__[name].metadata["help"])
+def _help(name: str, of: Any = Settings) -> str:
+    return str(of.__dataclass_fields__[name].metadata["help"])
 
 
 @app.command()
@@ -67,6 +67,7 @@ def analyze(
     start: Annotated[float | None, typer.Option(help=_help("start"))] = None,
     end: Annotated[float | None, typer.Option(help=_help("end"))] = None,
     sample_fps: Annotated[float | None, typer.Option(help=_help("sample_fps"))] = None,
+    frame_interval: Annotated[int | None, typer.Option(help=_help("frame_interval"))] = None,
     region: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help=_help("region"))] = None,
     min_face: Annotated[int | None, typer.Option(help=_help("min_face"))] = None,
     detect_every: Annotated[int | None, typer.Option(help=_help("detect_every"))] = None,
@@ -81,6 +82,7 @@ def analyze(
         start=start,
         end=end,
         sample_fps=sample_fps,
+        frame_interval=frame_interval,
         region=parse_region(region) if region is not None else None,
         min_face=min_face,
         detect_every=detect_every,
@@ -151,6 +153,41 @@ def train(
     with Screen(quiet=quiet) as screen:
         model = run(data, output, chosen, screen.progress)
     sys.stdout.write(f"{model}\n")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help=_help("host", ServerSettings))] = None,
+    port: Annotated[int | None, typer.Option(help=_help("port", ServerSettings))] = None,
+    workers: Annotated[int | None, typer.Option(help=_help("workers", ServerSettings))] = None,
+    data: Annotated[Path | None, typer.Option(help=_help("data", ServerSettings))] = None,
+    keep_days: Annotated[float | None, typer.Option(help=_help("keep_days", ServerSettings))] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Serve the web application: upload, watch it work, explore the result. Ctrl-C ends it; nothing is lost."""
+    settings = Settings.load()
+    folder = str(data) if data is not None else None
+    server = ServerSettings.load(host=host, port=port, workers=workers, data=folder, keep_days=keep_days)
+
+    from visagram.jobs.supervisor import Supervisor
+    from visagram.screen import Screen
+
+    with Screen(quiet=False) as screen, Supervisor(settings, server, web="visagram.web.server") as supervisor:
+        address = supervisor.address()
+        screen.say(f"Visagram is starting on {address.split('?')[0]} (data in {server.folder}) ...")
+
+        def ready() -> None:
+            screen.say(f"Visagram is ready: {address}")
+            if browse:
+                import webbrowser
+
+                webbrowser.open(address)
+
+        try:
+            supervisor.run(ready)
+        except KeyboardInterrupt:
+            screen.say("Visagram has stopped; what was running goes on when it is started again.")
 
 
 @app.command()

@@ -85,6 +85,7 @@ def detector_sizes(facts: VideoFacts, settings: Settings) -> list[tuple[int, int
 def look_distance(facts: VideoFacts, settings: Settings) -> int:
     """Frames from one look of the detector to the next, from how many frames a second are analysed."""
     rate = float(facts.rate) if settings.sample_fps is None else min(settings.sample_fps, float(facts.rate))
+    rate /= settings.frame_interval
     return int(np.clip(round(rate / LOOKS_PER_SECOND), 1, MOST_SKIPPED))
 
 

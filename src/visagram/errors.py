@@ -15,6 +15,10 @@ VisagramError                   code, a sentence a person can act on, an exit st
 ├── OutputError                                    results cannot be written
 │   ├── OutputUnwritable        output_unwritable  permissions, read-only disk, a file where a folder is needed
 │   └── StorageFull             storage_full       no space left
+├── NotFound                    not_found          nothing of that id, or it is somebody else's
+├── Conflict                    conflict           the request does not fit the state that the thing is in
+├── FolderInUse                 folder_in_use      another server works on the data folder
+├── Stopped                     stopped            the workers were stopped before they were done
 ├── ModelError                  model              a model file that is missing, damaged or contradicts its card
 ├── DataError                   data               training or evaluation data that does not fit
 └── MissingExtra                missing_extra      an optional dependency is not installed
@@ -85,6 +89,23 @@ class OutputUnwritable(OutputError):
 
 class StorageFull(OutputError):
     code = "storage_full"
+
+
+class NotFound(VisagramError):
+    code = "not_found"
+
+
+class Conflict(VisagramError):
+    code = "conflict"
+
+
+class FolderInUse(VisagramError):
+    code = "folder_in_use"
+    exit_status = 2
+
+
+class Stopped(VisagramError):
+    code = "stopped"
 
 
 class ModelError(VisagramError):

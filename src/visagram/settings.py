@@ -29,6 +29,7 @@ class Settings:
     start: float = _setting(0.0, "Analyse from this time, in seconds.")
     end: float | None = _setting(None, "Analyse up to this time, in seconds (default: the video's end).")
     sample_fps: float | None = _setting(None, "Analyse at most this many frames per second (default: every frame).")
+    frame_interval: int = _setting(1, "Analyse every n-th frame.")
     region: tuple[int, int, int, int] | None = _setting(
         None, "Only look for faces inside x,y,w,h, in pixels of the displayed picture."
     )
@@ -62,6 +63,7 @@ class Settings:
         self._require(math.isfinite(self.start) and self.start >= 0, "start", "at least 0")
         self._require(self.end is None or self.start < self.end < math.inf, "end", "later than start")
         self._require(self.sample_fps is None or 0 < self.sample_fps < 1000, "sample_fps", "above 0")
+        self._require(1 <= self.frame_interval <= 100_000, "frame_interval", "between 1 and 100,000")
         self._require(self.region is None or _is_region(self.region), "region", "x,y,w,h with w and h above 0")
         self._require(self.min_face is None or 8 <= self.min_face <= 10_000, "min_face", "at least 8 pixels")
         self._require(0 <= self.detect_every <= 100, "detect_every", "between 0 and 100")
@@ -73,14 +75,23 @@ class Settings:
             self._require(getattr(self, name) > 0, name, "above 0")
 
     def _require(self, holds: bool, name: str, wanted: str) -> None:
-        if not holds:
-            raise UsageError(f"The setting {name} is {getattr(self, name)!r}; it must be {wanted}.")
+        _require(self, holds, name, wanted)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of settings that decide the result, by name, out of a form or JSON; an empty text means the default.
+
+        Raises `UsageError` for a name that is none and for a value of another type.
+        """
+        known = {f.name for f in dataclasses.fields(cls) if f.metadata["affects_result"]}
+        if unknown := sorted(set(given) - known):
+            raise UsageError(f"'{unknown[0]}' is not a setting of an analysis; those are {', '.join(sorted(known))}.")
+        return {k: _parse(cls, k, v, "The request") for k, v in given.items() if v is not None and v != ""}
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
         """Settings from the file, the environment and the overrides; an override of None means "not given"."""
-        values = _from_file() | _from_environment(os.environ) | {k: v for k, v in overrides.items() if v is not None}
-        return cls(**values)
+        return cls(**_collected(cls, overrides))
 
     def for_report(self) -> dict[str, Any]:
         """The settings on which the result depends, as JSON types."""
@@ -89,11 +100,64 @@ class Settings:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the web application runs. In `visagram.toml` they stand under `[server]`. Raises `UsageError`."""
+
+    data: str = _setting("", "Folder for videos, results and the database (default: the user's data folder).")
+    host: str = _setting("127.0.0.1", "Address to listen on; any but the loopback asks for an access token.")
+    port: int = _setting(5000, "Port to listen on.")
+    workers: int = _setting(0, "Worker processes that analyse; 0 means one per core.")
+    token: str = _setting("", "Access token (default: made at the start where one is needed, and printed).")
+    allowed_hosts: tuple[str, ...] = _setting((), "Further names under which the server may be addressed.")
+    trusted_proxies: int = _setting(0, "How many proxies in front are trusted to set X-Forwarded headers.")
+    max_upload: int = _setting(20 * 1024, "Largest upload, in MiB.")
+    keep_free: int = _setting(512, "Space that stays free on the disk, in MiB; uploads beyond are refused.")
+    keep_days: float = _setting(0.0, "Delete videos and their results after this many days; 0 keeps them.")
+    undo_seconds: float = _setting(30.0, "For how long a deleted video can be restored before its bytes go.")
+    upload_hours: float = _setting(24.0, "Uploads that nobody went on with are dropped after this many hours.")
+    lease_seconds: float = _setting(10.0, "After this time without a sign of life a worker's task goes to another.")
+    event_streams: int = _setting(32, "Browsers that may listen for events at a time; further ones poll.")
+    threads: int = _setting(80, "Requests that are answered at a time, event streams included.")
+    uploads_per_minute: int = _setting(120, "Uploads that one address may begin in a minute.")
+    requests_per_minute: int = _setting(6000, "Requests that one address may make in a minute.")
+
+    def __post_init__(self) -> None:
+        _require(self, 0 <= self.port <= 65535, "port", "between 0 and 65535")
+        _require(self, 0 <= self.workers <= 256, "workers", "between 0 and 256")
+        _require(self, bool(self.host), "host", "an address")
+        _require(self, not self.token or len(self.token) >= 16, "token", "at least 16 characters long")
+        _require(self, self.event_streams < self.threads, "event_streams", "below threads")
+        for name in ("trusted_proxies", "keep_free", "keep_days", "undo_seconds", "event_streams"):
+            _require(self, getattr(self, name) >= 0, name, "at least 0")
+        for name in ("max_upload", "upload_hours", "lease_seconds", "uploads_per_minute", "requests_per_minute"):
+            _require(self, getattr(self, name) > 0, name, "above 0")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> ServerSettings:
+        """Settings from the file, the environment and the overrides; an override of None means "not given"."""
+        return cls(**_collected(cls, overrides))
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        if self.data:
+            return Path(self.data).expanduser().absolute()
+        import platformdirs
+
+        return Path(platformdirs.user_data_dir("visagram", appauthor=False))
+
+
 def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were stored as JSON, which has lists where they have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def parse_region(text: str) -> tuple[int, int, int, int]:
@@ -109,7 +173,17 @@ def _is_region(region: tuple[int, ...]) -> bool:
     return len(region) == 4 and min(region[:2]) >= 0 and min(region[2:]) > 0
 
 
-def _from_file() -> dict[str, Any]:
+def _require(settings: Any, holds: bool, name: str, wanted: str) -> None:
+    if not holds:
+        raise UsageError(f"The setting {name} is {getattr(settings, name)!r}; it must be {wanted}.")
+
+
+def _collected(kind: type[Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return _from_file(kind) | _from_environment(kind, os.environ) | given
+
+
+def _from_file(kind: type[Any]) -> dict[str, Any]:
     named = os.environ.get("VISAGRAM_CONFIG")
     path = Path(named or "visagram.toml")
     if not named and not path.is_file():
@@ -118,28 +192,35 @@ def _from_file() -> dict[str, Any]:
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}.") from error
-    return {name: _parse(name, value, str(path)) for name, value in values.items()}
+    server = values.pop("server", {})
+    if not isinstance(server, dict):
+        raise UsageError(f"{path}: 'server' must be a table of settings.")
+    chosen = server if kind is ServerSettings else values
+    return {name: _parse(kind, name, value, str(path)) for name, value in chosen.items()}
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    found = {f.name: environment.get(f"VISAGRAM_{f.name.upper()}") for f in dataclasses.fields(Settings)}
-    return {name: _parse(name, text, f"VISAGRAM_{name.upper()}") for name, text in found.items() if text}
+def _from_environment(kind: type[Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    found = {f.name: environment.get(f"VISAGRAM_{f.name.upper()}") for f in dataclasses.fields(kind)}
+    return {name: _parse(kind, name, text, f"VISAGRAM_{name.upper()}") for name, text in found.items() if text}
 
 
-def _parse(name: str, value: Any, source: str) -> Any:
-    """A value from a file or the environment in the field's own type."""
-    kinds = {f.name: str(f.type) for f in dataclasses.fields(Settings)}
+def _parse(settings: type[Any], name: str, value: Any, source: str) -> Any:
+    """A value from a file, the environment or a request in the field's own type."""
+    kinds = {f.name: str(f.type) for f in dataclasses.fields(settings)}
     if name not in kinds:
         raise UsageError(f"{source} sets '{name}', which is not a setting; the settings are {', '.join(kinds)}.")
     kind = kinds[name]
     try:
+        if kind == "tuple[str, ...]":
+            parts = value.split(",") if isinstance(value, str) else map(str, value)
+            return tuple(part.strip() for part in parts if part.strip())
         if kind.startswith("tuple"):
             return parse_region(value) if isinstance(value, str) else tuple(_whole(part) for part in value)
         if kind.startswith("int"):
             return _whole(value)
         if kind.startswith("float"):
             return float(_no_bool(value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{source}: {value!r} is not a value for '{name}'.") from error
     return str(value)
 

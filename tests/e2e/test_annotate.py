@@ -19,7 +19,9 @@ from visagram.core.segments import Timeline
 from visagram.core.types import Observations, VideoFacts
 from visagram.errors import DecodeFailed, OutputUnwritable, StorageFull, UsageError
 from visagram.media.annotate import annotate
+from visagram.media.clock import Clock
 from visagram.media.probe import probe
+from visagram.media.source import Source
 from visagram.report import Report
 from visagram.settings import Settings
 from visagram.workers import Workers
@@ -30,11 +32,10 @@ HAPPY, TURNED = 3, -3
 
 def draw(video: Path, rows: Observations | None = None, names: dict[int, str] | None = None) -> Path:
     """`video` annotated, beside itself."""
-    facts, timeline = probe(video, SETTINGS)
     output = video.with_name("annotated.mp4")
     steps: list[tuple[str, int, int]] = []
     table = Observations.empty() if rows is None else rows
-    annotate(video, facts, timeline, table, names or {}, output, SETTINGS, lambda *step: steps.append(step))
+    annotate(Source.probed(video, SETTINGS), table, names or {}, output, lambda *step: steps.append(step))
     assert {step[0] for step in steps} == {"annotate"}
     assert all(0 <= done <= total for _, done, total in steps)
     return output
@@ -332,13 +333,12 @@ def test_another_video_is_refused(film: Path, report: Report, workers: Workers, 
 
 
 def test_what_the_disk_refuses_is_said_in_its_own_words(film: Path, report: Report, tmp_path: Path) -> None:
-    facts, timeline = probe(film, SETTINGS)
-    rows, nothing = report.observations, lambda *_: None
+    source, rows, nothing = Source.probed(film, SETTINGS), report.observations, lambda *_: None
     with pytest.raises(OutputUnwritable):
-        annotate(film, facts, timeline, rows, {}, tmp_path / "none" / "annotated.mp4", SETTINGS, nothing)
+        annotate(source, rows, {}, tmp_path / "none" / "annotated.mp4", nothing)
     if Path("/dev/full").exists():
         with pytest.raises(StorageFull):
-            annotate(film, facts, timeline, rows, {}, Path("/dev/full"), SETTINGS, nothing)
+            annotate(source, rows, {}, Path("/dev/full"), nothing)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
@@ -369,9 +369,7 @@ def test_an_interrupt_leaves_nothing_behind(film: Path, report: Report, workers:
 
 
 def test_times_finer_than_mp4_can_hold_are_rounded_to_microseconds(tmp_path: Path) -> None:
-    from visagram.media.annotate import _Clock
-
     nanoseconds = Timeline(Fraction(1, 10**9), np.array([0, 33_333_333, 66_666_667]), np.array([0]), 10**8, 0)
-    clock = _Clock(nanoseconds, Fraction(30))
+    clock = Clock(nanoseconds, Fraction(30))
     assert clock.base == Fraction(1, 10**6)
     assert [clock.pts(number) for number in range(3)] == [0, 33333, 66667]

@@ -54,5 +54,5 @@ def test_an_error_comes_back_from_its_code_as_itself(kind):
 
 
 def test_the_exit_status_tells_wrong_use_from_failed_work():
-    assert {kind.__name__ for kind in CLASSES if kind.exit_status == 2} == {"UsageError", "MissingExtra"}
+    assert {kind.__name__ for kind in CLASSES if kind.exit_status == 2} == {"UsageError", "MissingExtra", "FolderInUse"}
     assert {kind.exit_status for kind in CLASSES} == {1, 2}

@@ -145,6 +145,9 @@ def test_counted_frames_respect_start_end_and_sampling(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "raw.h264", numbered(96, 64, 50))
     assert read(clip, Settings(start=0.4, end=1.2)).numbers == list(range(10, 30))
     assert read(clip, Settings(sample_fps=5)).numbers == list(range(0, 50, 5))
+    tenth = read(clip, Settings(start=0.2, frame_interval=10))
+    assert tenth.numbers == [5, 15, 25, 35, 45]
+    assert {frame.span for frame in tenth.frames} == {Fraction(10, 25)}
 
 
 def test_start_and_end_choose_frames_by_their_exact_time(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import math
 import pytest
 
 from visagram.errors import UsageError
-from visagram.settings import Settings, cores, parse_region
+from visagram.settings import ServerSettings, Settings, cores, parse_region
 
 OTHER = {
     "start": (1.5, 2.5, 3.5),
     "end": (10.0, 20.0, 30.0),
     "sample_fps": (1.0, 2.0, 3.0),
+    "frame_interval": (2, 3, 4),
     "region": ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12)),
     "min_face": (21, 22, 23),
     "detect_every": (1, 2, 3),
@@ -28,13 +29,14 @@ OTHER = {
 """Three values of each setting that are not the default."""
 
 NAMES = [field.name for field in dataclasses.fields(Settings)]
+SERVER_NAMES = [field.name for field in dataclasses.fields(ServerSettings)]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch, tmp_path):
     """An empty working folder and no variable of ours."""
     monkeypatch.chdir(tmp_path)
-    for name in [*NAMES, "config"]:
+    for name in [*NAMES, *SERVER_NAMES, "config"]:
         monkeypatch.delenv(f"VISAGRAM_{name.upper()}", raising=False)
 
 
@@ -107,6 +109,8 @@ BAD = [
     ("sample_fps", -5.0),
     ("sample_fps", math.nan),
     ("sample_fps", 1e9),
+    ("frame_interval", 0),
+    ("frame_interval", 10**6),
     ("region", (0, 0, 0, 10)),
     ("region", (0, 0, 10, -1)),
     ("region", (-1, 0, 10, 10)),
@@ -188,7 +192,8 @@ def test_settings_cannot_be_changed():
 def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
     kept = Settings(region=(1, 2, 3, 4)).for_report()
     assert kept["region"] == [1, 2, 3, 4]
-    assert set(kept) == {"start", "end", "sample_fps", "region", "min_face", "detect_every", "detect_size", "seed"}
+    times = {"start", "end", "sample_fps", "frame_interval"}
+    assert set(kept) == times | {"region", "min_face", "detect_every", "detect_size", "seed"}
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "", "1.5,2,3,4", "--1,2,3,4", "²,1,1,1"])
@@ -201,10 +206,55 @@ def test_a_region_may_have_spaces():
     assert parse_region("1, 2, 30 ,40") == (1, 2, 30, 40)
 
 
+def test_a_form_gives_settings_by_name_and_only_those_that_decide_the_result():
+    given = {"start": "1.5", "region": "1,2,3,4", "frame_interval": "5", "end": "", "seed": None, "min_face": 30}
+    assert Settings.parse(given) == {"start": 1.5, "region": (1, 2, 3, 4), "frame_interval": 5, "min_face": 30}
+    for name in ("worker_memory", "no_such"):
+        with pytest.raises(UsageError, match=name):
+            Settings.parse({name: "1"})
+    with pytest.raises(UsageError, match="start"):
+        Settings.parse({"start": "soon"})
+
+
+def test_server_settings_stand_in_their_own_table(tmp_path, monkeypatch):
+    (tmp_path / "visagram.toml").write_text('seed = 3\n[server]\nport = 8080\nallowed_hosts = ["lab.example", "b"]\n')
+    assert Settings.load().seed == 3
+    server = ServerSettings.load()
+    assert (server.port, server.allowed_hosts) == (8080, ("lab.example", "b"))
+    monkeypatch.setenv("VISAGRAM_PORT", "8081")
+    monkeypatch.setenv("VISAGRAM_ALLOWED_HOSTS", "one, two")
+    server = ServerSettings.load(workers=3)
+    assert (server.port, server.allowed_hosts, server.workers) == (8081, ("one", "two"), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", -1),
+        ("port", 65536),
+        ("host", ""),
+        ("workers", -1),
+        ("token", "short"),
+        ("event_streams", 80),
+        ("max_upload", 0),
+        ("keep_days", -1.0),
+        ("lease_seconds", 0.0),
+    ],
+)
+def test_a_server_setting_that_makes_no_sense_is_refused_by_name(name, value):
+    with pytest.raises(UsageError, match=rf"\b{name}\b"):
+        ServerSettings(**{name: value})
+
+
+def test_the_data_folder_is_the_users_own_by_default(tmp_path):
+    assert ServerSettings(data=str(tmp_path)).folder == tmp_path
+    assert ServerSettings().folder.name == "visagram"
+
+
 def test_there_is_at_least_one_core():
     assert cores() >= 1
 
 
 def test_every_setting_has_a_help_text():
-    for field in dataclasses.fields(Settings):
+    for field in [*dataclasses.fields(Settings), *dataclasses.fields(ServerSettings)]:
         assert field.metadata["help"].endswith("."), field.name

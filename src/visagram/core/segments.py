@@ -61,15 +61,18 @@ class Segment:
     seek: int
 
 
-def plan(timeline: Timeline, start: float, end: float | None, sample_fps: float | None) -> list[Segment]:
-    """The segments of a video; an empty list where the chosen range holds no frame.
+def plan(
+    timeline: Timeline, start: float, end: float | None, sample_fps: float | None, interval: int = 1
+) -> list[Segment]:
+    """The segments of a video; an empty list where the chosen range holds no frame. interval: of the chosen frames only
+    every so manieth.
 
     Without timestamps there is nothing to plan with: one segment with an empty `pts` stands for the whole video.
     """
     if not len(timeline.pts):
         nothing = np.empty(0, np.int64)
         return [Segment(0, nothing, nothing, nothing, 0, 0)]
-    chosen = _chosen(timeline, start, end, sample_fps)
+    chosen = _chosen(timeline, start, end, sample_fps)[::interval]
     if not len(chosen):
         return []
     pts = timeline.pts[chosen]

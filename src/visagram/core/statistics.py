@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +16,27 @@ MAX_STEPS = 20_000
 NORMAL_QUANTILE = 1.959963984540054
 GAP_SECONDS = 0.5
 """A person unseen for longer starts a new visible segment."""
+UNSURE_BELOW = 0.5
+"""A measured face whose best expression is less probable than this is unsure: all others together are likelier. It is
+preliminary and only marks faces in charts (no statistic leaves them out) until a model's card names a threshold that
+was chosen on data."""
+
+
+class Window(NamedTuple):
+    """An event of interest, from `start` to `end` in seconds."""
+
+    name: str
+    start: float
+    end: float
 
 
 def person_statistics(
     id: int, seen: Observations, analysed: float, not_decoded: float, thumbnail: bytes, seed: int
 ) -> Person:
-    """Statistics of one person. seen: their observations in time order, usable or not. analysed: seconds in total."""
+    """Statistics of one person. seen: their observations in time order, usable or not. analysed: seconds in total.
+
+    Of somebody who was never seen (which happens within an event window), the first and last time are NaN.
+    """
     usable = seen[seen.usable]
     counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
     measured = float(usable.span.sum())
@@ -29,19 +47,57 @@ def person_statistics(
         id=id,
         name=f"Person {id}",
         tracks=tuple(int(t) for t in np.unique(seen.track)),
-        first_seen=float(seen.time[0]),
-        last_seen=float(seen.time[-1] + seen.span[-1]),
+        first_seen=float(seen.time[0]) if len(seen) else float("nan"),
+        last_seen=float(seen.time[-1] + seen.span[-1]) if len(seen) else float("nan"),
         screen_time=float(seen.span.sum()),
         frames_seen=len(seen),
         frames_usable=len(usable),
         emotion_counts=tuple(int(c) for c in counts),
         shares=expression_shares(usable, seed),
-        mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0)) if len(usable) else (),
+        mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0, dtype=np.float64)) if len(usable) else (),
         measured=measured,
         unmeasured=unmeasured,
         segments=visible_segments(seen),
         thumbnail=thumbnail,
     )
+
+
+def window_statistics(
+    id: int, seen: Observations, windows: Sequence[Window], analysed: tuple[float, float], seed: int
+) -> tuple[Person, ...]:
+    """Statistics of one person inside each window; the person's analysed time is the window's overlap with `analysed`.
+
+    seen: their observations in time order, as in `person_statistics`. analysed: start and end of the analysed range in
+    seconds. Time that did not decode counts as not visible: a result does not hold when that was.
+    """
+    found = []
+    for window in windows:
+        start, end = max(window.start, analysed[0]), min(window.end, analysed[1])
+        found.append(person_statistics(id, within(seen, start, end), max(0.0, end - start), 0.0, b"", seed))
+    return tuple(found)
+
+
+def within(rows: Observations, start: float, end: float) -> Observations:
+    """The rows shown between `start` and `end` (seconds); a row that is shown across an edge counts for what lies
+    inside, so that adjacent windows share out its time."""
+    begin, stop = np.maximum(rows.time, start), np.minimum(rows.time + rows.span, end)
+    # A still picture's row lasts no time at all.
+    inside = (stop > begin) | ((rows.span == 0) & (rows.time >= start) & (rows.time < end))
+    chosen = rows[inside]
+    return chosen.with_columns(time=begin[inside], span=np.maximum(stop - begin, 0.0)[inside])
+
+
+def analysed_range(start: float | None, duration: float) -> tuple[float, float]:
+    """Start and end in seconds of what was analysed. start: the setting of that name. duration: analysed seconds."""
+    begin = float(start or 0.0)
+    return begin, begin + duration
+
+
+def unsure(rows: Observations) -> NDArray[np.bool_]:
+    """(n,) whether a face was measured, but no expression reached `UNSURE_BELOW`."""
+    # NaN, which stands where nothing was measured, is below nothing.
+    with np.errstate(invalid="ignore"):
+        return np.asarray(rows.posterior.max(axis=1) < UNSURE_BELOW)
 
 
 def expression_shares(usable: Observations, seed: int) -> tuple[Share, ...]:
@@ -131,7 +187,7 @@ def visible_segments(seen: Observations) -> tuple[tuple[float, float], ...]:
     """(start, end) of each stretch in which observations follow each other without a gap, in seconds."""
     starts, ends = seen.time, seen.time + seen.span
     breaks = np.flatnonzero(starts[1:] - ends[:-1] > GAP_SECONDS) + 1
-    return tuple((float(part[0]), float(stop[-1])) for part, stop in _split(starts, ends, breaks))
+    return tuple((float(part[0]), float(stop[-1])) for part, stop in _split(starts, ends, breaks) if len(part))
 
 
 def _split(

@@ -21,11 +21,13 @@ FEW_FRAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """observations: with the number of each face's person. people: in order of first appearance."""
+    """observations: with the number of each face's person. people: in order of first appearance. tracks: those that
+    the observations name."""
 
     observations: Observations
     people: tuple[Person, ...]
     totals: Totals
+    tracks: list[TrackSummary]
 
 
 def summarise(results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int) -> Summary:
@@ -41,13 +43,15 @@ def summarise(results: Sequence[SegmentResult], *, analysed: float, threshold: f
     groups = group_people(tracks, _together(table, tracks), threshold)
     person_of = {tracks[k].track: number for number, group in enumerate(groups, 1) for k in group}
     persons = np.array([person_of[int(t)] for t in table.track], np.int32)
-    table = _one_face_each(table.with_columns(person=persons))
+    table = one_face_each(table.with_columns(person=persons))
     people = []
     for number, group in enumerate(groups, 1):
         seen = table[table.person == number]
         best = max((tracks[k] for k in group), key=lambda track: track.best_quality)
         people.append(person_statistics(number, seen, analysed, not_decoded, best.thumbnail, seed))
-    return Summary(table, tuple(people), _totals(table, results, frames, analysed, seed))
+    damaged = sum(result.damaged for result in results)
+    found = totals(table, frames=frames, damaged=damaged, analysed=analysed, seed=seed)
+    return Summary(table, tuple(people), found, tracks)
 
 
 def _without_flickers(
@@ -71,22 +75,23 @@ def _together(table: Observations, tracks: Sequence[TrackSummary]) -> NDArray[np
     return together
 
 
-def _one_face_each(table: Observations) -> Observations:
-    """A person has one face per frame: of a double detection the better one stays."""
+def one_face_each(table: Observations) -> Observations:
+    """The table by frame, then person. A person has one face per frame: of a double detection the better one stays."""
     order = np.lexsort((-table.quality, table.person, table.frame))
     table = table[order]
     again = (np.diff(table.frame, prepend=-1) == 0) & (np.diff(table.person, prepend=-1) == 0)
     return table[~again]
 
 
-def _totals(table: Observations, results: Sequence[SegmentResult], frames: int, analysed: float, seed: int) -> Totals:
+def totals(table: Observations, *, frames: int, damaged: int, analysed: float, seed: int) -> Totals:
+    """Figures over everybody. frames, damaged: analysed frames and those that did not decode. analysed: seconds."""
     usable = table[table.usable]
     _, first = np.unique(usable.frame, return_index=True)
     covered = float(usable.span[first].sum())
     counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))
     return Totals(
         frames=frames,
-        frames_damaged=sum(result.damaged for result in results),
+        frames_damaged=damaged,
         frames_with_faces=len(np.unique(table.frame)),
         duration=analysed,
         coverage=round(min(1.0, covered / analysed), 9) if analysed > 0 else 0.0,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from visagram.report import Report
 
 TABLE_VERSION = "1.0"
-ROWS_AT_ONCE = 1 << 16
+ROWS_AT_ONCE = 1 << 14
+"""Rows of a row group of the Parquet file: few enough that a stretch of a long video is read without the rest."""
+PARQUET = "observations.parquet"
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 BOX = ("x", "y", "w", "h")
 POSTERIOR = tuple(f"p_{name}" for name in EXPRESSIONS)
@@ -68,11 +70,46 @@ def write_parquet(report: Report, folder: Path) -> list[Path]:
     """Write `observations.parquet` (zstd). Raises `OutputError`."""
     import pyarrow.parquet as pq
 
-    path = folder / "observations.parquet"
+    path = folder / PARQUET
     with replace_file(path) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as writer:
         for batch in batches(report):
             writer.write_batch(batch)
     return [path]
+
+
+def from_arrow(found: pa.Table) -> Observations:
+    """The inverse of `to_arrow`. Raises `KeyError`, `ValueError` and Arrow's errors for what does not fit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def column(name: str, kind: Any, *, nulls: bool = True) -> NDArray[Any]:
+        values = found.column(name).cast(kind)
+        if values.null_count and not nulls:
+            raise ValueError(f"the column '{name}' has empty fields")
+        array: NDArray[Any] = values.to_numpy()
+        return array.astype(kind.to_pandas_dtype())
+
+    def matrix(names: tuple[str, ...]) -> NDArray[np.float32]:
+        return np.stack([column(name, pa.float32()) for name in names], axis=1)
+
+    reason = found.column("reason").cast(pa.string())
+    number = pc.index_in(reason, value_set=pa.array(REASON_LABELS))
+    if number.null_count != reason.null_count:
+        raise ValueError("the column 'reason' has an unknown reason")
+    return Observations(
+        frame=column("frame", pa.int64(), nulls=False),
+        time=column("time_s", pa.float64(), nulls=False),
+        span=column("span_s", pa.float64()),
+        person=column("person", pa.int32(), nulls=False),
+        track=column("track", pa.int32(), nulls=False),
+        box=matrix(BOX),
+        landmarks=matrix(LANDMARK_COLUMNS).reshape(-1, len(LANDMARKS), 2),
+        score=column("detection_score", pa.float32()),
+        detected=column("detected", pa.bool_(), nulls=False),
+        reason=(number.fill_null(-1).to_numpy() + 1).astype(np.uint8),
+        quality=column("quality", pa.float32()),
+        posterior=matrix(POSTERIOR),
+    )
 
 
 def write_csv(report: Report, folder: Path) -> list[Path]:
@@ -85,6 +122,28 @@ def write_csv(report: Report, folder: Path) -> list[Path]:
         for batch in batches(report, video):
             writer.write_batch(batch)
     return [path]
+
+
+def without_formulas(found: pa.Table) -> pa.Table:
+    """A table whose texts a spreadsheet shows instead of running them, for CSV."""
+    import pyarrow as pa
+
+    for position, field in enumerate(found.schema):
+        column = found.column(position)
+        if pa.types.is_dictionary(field.type):
+            chunks = [_renamed(chunk) for chunk in column.chunks]
+            found = found.set_column(position, field, pa.chunked_array(chunks, field.type))
+        elif pa.types.is_string(field.type):
+            texts = [None if text is None else neutral(text) for text in column.to_pylist()]
+            found = found.set_column(position, field, pa.array(texts, field.type))
+    return found
+
+
+def _renamed(chunk: pa.DictionaryArray) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    words = [None if text is None else neutral(text) for text in chunk.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(chunk.indices, pa.array(words, chunk.dictionary.type))
 
 
 def neutral(text: str) -> str:

@@ -59,7 +59,7 @@ class SegmentFrames:
         self._positions = {int(pts): k for k, pts in enumerate(segment.pts)}
         self._queue: queue.Queue[tuple[av.VideoFrame, int] | BaseException | None] = queue.Queue(depth)
         self._stopped = threading.Event()
-        self._picture = _Picture(facts)
+        self._picture = Picture(facts)
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
 
@@ -155,7 +155,7 @@ class SegmentFrames:
         low = _exactly(self._settings.start)
         high = _exactly(self._settings.end) if self._settings.end is not None else None
         step = 1 / _exactly(self._settings.sample_fps) if self._settings.sample_fps else None
-        slot = -1
+        slot, chosen = -1, 0
         for number, frame in enumerate(self._decoded(container, stream)):
             time = number / self._facts.rate
             if high is not None and time >= high:
@@ -163,7 +163,9 @@ class SegmentFrames:
             if time < low or (step and int(time / step) == slot):
                 continue
             slot = int(time / step) if step else slot
-            yield frame, number
+            if chosen % self._settings.frame_interval == 0:
+                yield frame, number
+            chosen += 1
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         for packet in demux(container, stream):
@@ -192,6 +194,7 @@ class SegmentFrames:
             span = self._timeline.seconds(int(self._segment.spans[position]))
         else:
             step = max(1 / self._facts.rate, 1 / _exactly(self._settings.sample_fps or 1000))
+            step *= self._settings.frame_interval
             index, time, span = position, position / self._facts.rate, step
         facts = self._facts
         return Frame(
@@ -210,7 +213,7 @@ def _exactly(seconds: float) -> Fraction:
     return Fraction(repr(float(seconds)))
 
 
-class _Picture:
+class Picture:
     """The displayed picture in colour, scaled inside FFmpeg. One scaler, so that its tables are made once."""
 
     def __init__(self, facts: VideoFacts) -> None:

@@ -1,4 +1,4 @@
-"""The sound of an annotated video: as it is where MP4 can hold it, else as AAC; at its own time either way."""
+"""The sound of a copied video: as it is where MP4 can hold it, else as AAC; at its own time either way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
-FITS_MP4 = {"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "alac"}
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
 BITS_PER_CHANNEL = 96_000
 PREROLL = Fraction(1)

@@ -1,7 +1,8 @@
-"""Frames as the annotated video shows them: upright, in square pixels, 8-bit YUV 4:2:0 with colours tagged."""
+"""Frames as a copy of a video shows them: upright, in square pixels, 8-bit YUV 4:2:0 with colours tagged."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,10 +17,8 @@ from numpy.typing import NDArray
 from visagram.core.types import VideoFacts
 from visagram.media.overlay import Planes
 
-ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "h264": {"b": "8M"}, "mpeg4": {"b": "8M"}}
-"""The first that FFmpeg has is taken, with these options."""
-LONGEST_SIDE = 8192
-"""Pixels. Pictures that pixel shape stretches beyond what H.264 decoders take are made smaller."""
+FALLBACKS = ("h264", "mpeg4")
+"""Encoders to take where FFmpeg was built without libx264, the first there is."""
 BT709, BT601, UNSPECIFIED = 1, 6, 2
 """AVColorSpace; in the transfer characteristics and primaries 1 is BT.709 as well."""
 
@@ -28,11 +27,12 @@ class Look:
     """The output's size and colours, and frames brought into them.
 
     full: luma spans 0..255. matrix, transfer: AVColorSpace and AVColorTransferCharacteristic of the output, never
-    unspecified for the matrix. scale: from the displayed picture to the output.
+    unspecified for the matrix. scale: from the displayed picture to the output, so that no side is longer than
+    `longest` pixels.
     """
 
-    def __init__(self, facts: VideoFacts, stream: VideoStream) -> None:
-        self.scale = min(1.0, LONGEST_SIDE / max(facts.width, facts.height))
+    def __init__(self, facts: VideoFacts, stream: VideoStream, longest: int) -> None:
+        self.scale = min(1.0, longest / max(facts.width, facts.height))
         self.width = max(1, round(facts.width * self.scale))
         self.height = max(1, round(facts.height * self.scale))
         context = stream.codec_context
@@ -46,9 +46,15 @@ class Look:
         self._reformatter = VideoReformatter()
         self._rotation, self._mirrored = facts.rotation, facts.mirrored
 
-    def add_stream(self, target: OutputContainer, rate: Fraction, base: Fraction, threads: int) -> VideoStream:
-        encoder = next(name for name in ENCODERS if name in av.codecs_available)
-        video: Any = target.add_stream(encoder, rate=rate or 1, options=dict(ENCODERS[encoder]))
+    def add_stream(
+        self, target: OutputContainer, rate: Fraction, base: Fraction, threads: int, encoding: Mapping[str, str]
+    ) -> VideoStream:
+        """A stream for frames of this look. encoding: options of libx264."""
+        if "libx264" in av.codecs_available:
+            video: Any = target.add_stream("libx264", rate=rate or 1, options=dict(encoding))
+        else:
+            encoder = next(name for name in FALLBACKS if name in av.codecs_available)
+            video = target.add_stream(encoder, rate=rate or 1, options={"b": "8M"})
         context = video.codec_context
         video.width, video.height, video.pix_fmt = self.width + self.width % 2, self.height + self.height % 2, "yuv420p"
         video.time_base = context.time_base = base

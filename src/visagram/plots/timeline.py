@@ -1,8 +1,7 @@
-"""The figures, once: the web page, the HTML report and notebooks show the same ones."""
+"""Apparent expression over time."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,26 +9,12 @@ from numpy.typing import NDArray
 
 from visagram.core.bins import Bins, bin_person, runs
 from visagram.core.types import EXPRESSIONS
+from visagram.plots.style import FONT, GRID, INK, PATTERNS, SEEN, fill, hatch, layout, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from visagram.core.types import Person
     from visagram.report import Report
-
-PALETTE = {
-    "angry": "#c8501e",
-    "disgust": "#0f8f6b",
-    "fear": "#b565a7",
-    "happy": "#f0a81c",
-    "sad": "#2f6fb5",
-    "surprise": "#67bde8",
-    "neutral": "#a9aeb5",
-}
-"""Colour of each expression: Okabe and Ito's colour-blind-safe set, toned to stand on white and on black."""
-
-PATTERNS = {"angry": "/", "disgust": "x", "fear": "\\", "happy": "", "sad": "-", "surprise": ".", "neutral": ""}
-"""The second cue: hatching in the notation of plotly, so that colour is never the only difference."""
 
 _EPOCH = 86_400_000.0
 """Milliseconds. Time zero on the date axis: there plotly takes numbers below 10,000 for years."""
@@ -39,10 +24,6 @@ LANE_PIXELS, TOP_PIXELS, BOTTOM_PIXELS = 112, 8, 40
 """Pixels per lane with its strip, above the first and below the last: an HTML page aligns its lane heads with them."""
 LABEL_FROM = 0.045
 """A stretch of one expression gets its name written above from this share of the timeline on."""
-
-_FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-_INK, _GRID, _SEEN = "#7b828c", "rgba(128,136,148,0.22)", "rgba(128,136,148,0.55)"
-
 
 _Outline = tuple[NDArray[np.float64], NDArray[np.float32]]
 
@@ -54,7 +35,7 @@ def timeline(report: Report) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout=_layout())
+    figure = go.Figure(layout=layout())
     rows, (begin, finish) = report.observations, _range(report)
     lanes = [(person, bin_person(rows[rows.person == person.id], begin, finish)) for person in report.people]
     for k, name in enumerate(EXPRESSIONS):
@@ -62,10 +43,10 @@ def timeline(report: Report) -> go.Figure:
     for row, (person, bins) in enumerate(lanes):
         figure.add_trace(_presence(go, bins, -row))
         figure.add_trace(_labels(go, bins, -row))
-        figure.add_trace(_hover(go, bins, -row, _name(person)))
+        figure.add_trace(_hover(go, bins, -row, plain(person.name)))
     start, end = _ms(begin), _ms(finish)
     for row in range(len(lanes)):
-        figure.add_hline(_base(-row), line={"color": _GRID, "width": 1}, layer="below")
+        figure.add_hline(_base(-row), line={"color": GRID, "width": 1}, layer="below")
     hours = end - _EPOCH > 3_600_000
     figure.update_layout(
         height=TOP_PIXELS + BOTTOM_PIXELS + LANE_PIXELS * max(1, len(lanes)),
@@ -83,7 +64,7 @@ def timeline(report: Report) -> go.Figure:
             "showgrid": False,
             "zeroline": False,
             "ticks": "outside",
-            "tickcolor": _GRID,
+            "tickcolor": GRID,
             "nticks": 9,
             "tickangle": 0,
             "ticklabeloverflow": "allow",
@@ -94,53 +75,11 @@ def timeline(report: Report) -> go.Figure:
             "showgrid": False,
             "zeroline": False,
             "tickvals": [_base(-row) + LANE / 2 for row in range(len(lanes))],
-            "ticktext": [_name(person) for person, _ in lanes],
+            "ticktext": [plain(person.name) for person, _ in lanes],
         },
     )
     if not lanes:
         figure.add_annotation(text="No face was found, so there is no apparent expression to show.", showarrow=False)
-    return figure
-
-
-def distribution(person: Person) -> go.Figure:
-    """Share of measured time under each apparent expression, as horizontal bars with 95 % intervals."""
-    import plotly.graph_objects as go
-
-    names = list(reversed(EXPRESSIONS))
-    shares = dict(zip(EXPRESSIONS, person.shares, strict=False))
-    shown = [shares[name] for name in names if name in shares]
-    figure = go.Figure(layout=_layout())
-    if shown:
-        values = np.array([share.value for share in shown]) * 100
-        low, high = np.array([share.low for share in shown]) * 100, np.array([share.high for share in shown]) * 100
-        figure.add_trace(
-            go.Bar(
-                y=names,
-                x=values,
-                orientation="h",
-                marker={"color": [PALETTE[name] for name in names], "pattern": _hatch([PATTERNS[n] for n in names])},
-                error_x={
-                    "array": high - values,
-                    "arrayminus": values - low,
-                    "color": _INK,
-                    "thickness": 1.5,
-                    "width": 3,
-                },
-                customdata=np.stack([low, high], axis=1),
-                hovertemplate="%{y}: %{x:.1f} %<br>"
-                "95 % interval %{customdata[0]:.1f}-%{customdata[1]:.1f} %<extra></extra>",
-            )
-        )
-    else:
-        figure.add_annotation(text="Nothing was measured.", showarrow=False)
-    figure.update_layout(
-        height=280,
-        margin={"l": 72, "r": 12, "t": 8, "b": 44},
-        bargap=0.35,
-        xaxis={"range": [0, 100], "ticksuffix": " %", "gridcolor": _GRID, "zeroline": False, "fixedrange": True},
-        yaxis={"fixedrange": True},
-    )
-    figure.update_xaxes(title="share of measured time by apparent expression")
     return figure
 
 
@@ -191,26 +130,12 @@ def _area(go: Any, name: str, polygons: list[_Outline]) -> go.Scatter:
         mode="lines",
         line={"width": 0, "simplify": True},
         fill="toself",
-        fillcolor=_fill(name),
-        fillpattern={**_hatch(PATTERNS[name]), "bgcolor": _fill(name)},
+        fillcolor=fill(name),
+        fillpattern={**hatch(PATTERNS[name]), "bgcolor": fill(name)},
         hoverinfo="skip",
         legendgroup=name,
         showlegend=True,
     )
-
-
-def _name(person: Person) -> str:
-    """The name for plotly, which reads tags and %{fields} in texts, and breaks on what is not Unicode."""
-    return escape(person.name.encode("utf-8", "replace").decode()).replace("%{", "%&#123;")
-
-
-def _fill(name: str) -> str:
-    """Neutral stands back, on white and on black, so that the expressions stand out."""
-    return "rgba(150,157,167,0.5)" if name == "neutral" else PALETTE[name]
-
-
-def _hatch(shape: Any) -> dict[str, Any]:
-    return {"shape": shape, "fgcolor": "#ffffff", "fgopacity": 0.32, "size": 7, "solidity": 0.16, "fillmode": "overlay"}
 
 
 def _presence(go: Any, bins: Bins, row: int) -> go.Scatter:
@@ -221,7 +146,7 @@ def _presence(go: Any, bins: Bins, row: int) -> go.Scatter:
         x=_ms(np.array(x, np.float64)),
         y=np.full(len(x), _base(row) + 0.02, np.float32),
         mode="lines",
-        line={"color": _SEEN, "width": 3, "dash": "2px,3px"},
+        line={"color": SEEN, "width": 3, "dash": "2px,3px"},
         name="in the picture, not measured",
         hoverinfo="skip",
         legendgroup="seen",
@@ -242,7 +167,7 @@ def _labels(go: Any, bins: Bins, row: int) -> go.Scatter:
         customdata=[[name, round((after - first) * width * 1000)] for first, after, name in stretches],
         mode="text",
         textposition="top center",
-        textfont={"color": _INK, "size": 12},
+        textfont={"color": INK, "size": 12},
         hoverinfo="skip",
         showlegend=False,
         cliponaxis=False,
@@ -264,16 +189,6 @@ def _hover(go: Any, bins: Bins, row: int, name: str) -> go.Scatter:
         mode="markers",
         marker={"opacity": 0, "size": 1},
         hovertemplate=f"{name}: %{{text}}<extra></extra>",
-        hoverlabel={"bgcolor": "#1d2229", "bordercolor": "#1d2229", "font": {"color": "#f4f5f6", "family": _FONT}},
+        hoverlabel={"bgcolor": "#1d2229", "bordercolor": "#1d2229", "font": {"color": "#f4f5f6", "family": FONT}},
         showlegend=False,
     )
-
-
-def _layout() -> dict[str, Any]:
-    """Reads on white and on black: no background, a grey between the two for everything that is not data."""
-    return {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": _FONT, "size": 13, "color": _INK},
-    }

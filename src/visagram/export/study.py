@@ -1,0 +1,212 @@
+"""A set of videos as one tidy table, a row per video and person (and event window), and what is compared from it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visagram.core.compare import MEASURES, Unit
+from visagram.core.statistics import Window, analysed_range, window_statistics
+from visagram.core.types import EXPRESSIONS, Person
+from visagram.errors import DataError, UsageError
+from visagram.export.sheets import Assignment, Sheet, SheetError, WindowRow, parse_assignments, parse_windows
+from visagram.export.slices import rows_between
+from visagram.export.stored import read_report_json
+from visagram.export.table import without_formulas
+from visagram.export.words import REASONS, storable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "GROUPINGS",
+    "Assignment",
+    "Sheet",
+    "SheetError",
+    "StudyVideo",
+    "WindowRow",
+    "parse_assignments",
+    "parse_windows",
+    "schema",
+    "tidy_csv",
+    "tidy_parquet",
+    "tidy_rows",
+    "units",
+]
+
+TABLE_VERSION = "1.0"
+GROUPINGS = ("condition", "tag", "participant")
+"""What a study's videos can be compared by."""
+TAGS = "; "
+"""What separates tags in their column."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyVideo:
+    """A video of a study. participant, condition: empty where not known. folder: its view folder."""
+
+    id: str
+    name: str
+    participant: str
+    condition: str
+    tags: tuple[str, ...]
+    windows: tuple[Window, ...]
+    folder: Path
+
+
+def schema() -> pa.Schema:
+    """The columns in order; all times in seconds, shares and means in 0..1.
+
+    window, window_start, window_end: the event window that the row is about, null where it is about the whole video.
+    analysed: time that was analysed, of which `measured` and all `unmeasured_<reason>` are the parts. screen_time: with
+    the person in the picture. frames: with the person; frames_measured: of these, with a face that was measured.
+    share_<expression>, _low, _high: of measured time, with its 95 % interval. mean_<expression>: mean posterior over
+    measured frames. models: name and SHA-256 of each model.
+    """
+    import pyarrow as pa
+
+    words, number = pa.string(), pa.float64()
+    kinds: dict[str, Any] = dict.fromkeys(("video_id", "video", "participant", "condition", "tags", "window"), words)
+    kinds |= dict.fromkeys(("window_start", "window_end"), number) | {"person": pa.int32(), "person_name": words}
+    kinds |= dict.fromkeys(("analysed", "screen_time", "measured"), number)
+    kinds |= dict.fromkeys((f"unmeasured_{reason}" for reason in REASONS), number)
+    kinds |= {"frames": pa.int64(), "frames_measured": pa.int64()}
+    kinds |= dict.fromkeys((f"share_{name}{end}" for name in EXPRESSIONS for end in ("", "_low", "_high")), number)
+    kinds |= dict.fromkeys((f"mean_{name}" for name in EXPRESSIONS), number) | {"models": words}
+    return pa.schema(list(kinds.items()), {"visagram.study": TABLE_VERSION})
+
+
+def tidy_rows(videos: Iterable[StudyVideo]) -> pa.Table:
+    """One row per video and person, followed by one per event window. A video in which nobody was found has no row.
+
+    Raises `DataError` where a view folder is missing or damaged.
+    """
+    import pyarrow as pa
+
+    rows = [row for video in videos for row in _rows(video)]
+    # Foreign text may hold lone surrogates, which no format can store.
+    texts = [{k: storable(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
+    return pa.Table.from_pylist(texts, schema())
+
+
+def tidy_csv(rows: pa.Table) -> bytes:
+    """The table as CSV that no spreadsheet runs; an empty field is a null."""
+    import pyarrow.csv as pa_csv
+
+    file = io.BytesIO()
+    pa_csv.write_csv(without_formulas(rows), file)
+    return file.getvalue()
+
+
+def tidy_parquet(rows: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(rows, file, compression="zstd")
+    return file.getvalue()
+
+
+def units(
+    rows: pa.Table, by: str = "condition", measure: str = "share", window: str | None = None
+) -> tuple[list[Unit], list[str]]:
+    """What `core.compare.compare` takes, out of a tidy table, and notes on what it does not hold.
+
+    by: one of `GROUPINGS`. measure: 'share' or 'mean_posterior'. window: name of the event windows to compare, None for
+    whole videos. A video without a participant is taken for one of its own. By 'participant' the groups are
+    participants and the unit is the video. Raises `UsageError`.
+    """
+    if by not in GROUPINGS:
+        raise UsageError(f"Videos cannot be compared by '{by[:40]}'; the choices are {', '.join(GROUPINGS)}.")
+    if measure not in MEASURES:
+        raise UsageError(f"There is no measure '{measure[:40]}'; the choices are {', '.join(MEASURES)}.")
+    prefix = {"share": "share", "mean_posterior": "mean"}[measure]
+    found: list[Unit] = []
+    anonymous, ungrouped = set(), set()
+    for row in rows.to_pylist():
+        # A still picture lasts no time, but each counts as much as any other.
+        weight = row["measured"] or float(not row["analysed"])
+        if row["window"] != window or not row["frames_measured"] or not weight:
+            continue
+        groups = row["tags"].split(TAGS) if by == "tag" and row["tags"] else [row[by]] if by != "tag" else []
+        groups = [group for group in groups if group]
+        if not groups:
+            ungrouped.add(row["video_id"])
+            continue
+        if not row["participant"]:
+            anonymous.add(row["video_id"])
+        own = f"(video {row['video_id']})"
+        unit = own if by == "participant" or not row["participant"] else row["participant"]
+        values = tuple(row[f"{prefix}_{name}"] for name in EXPRESSIONS)
+        found += [Unit(group, unit, values, weight) for group in groups]
+    notes = []
+    if ungrouped:
+        notes.append(f"{_videos(ungrouped)} without a {by} left out.")
+    if anonymous:
+        notes.append(f"{_videos(anonymous)} without a participant taken for participants of their own.")
+    if by == "participant":
+        notes.append("Participants are compared with each other: the unit is the video, not the participant.")
+    return found, notes
+
+
+def _videos(ids: set[str]) -> str:
+    return "1 video" if len(ids) == 1 else f"{len(ids)} videos"
+
+
+def _rows(video: StudyVideo) -> Iterator[dict[str, Any]]:
+    report = read_report_json(video.folder)
+    try:
+        models = "; ".join(f"{model['name']} {model['sha256']}" for model in report["models"])
+        head = {"video_id": video.id, "video": video.name, "participant": video.participant, "models": models}
+        head |= {"condition": video.condition, "tags": TAGS.join(video.tags)}
+        duration = float(report["totals"]["duration"])
+        analysed = analysed_range(report["settings"].get("start"), duration)
+        seed = int(report["settings"].get("seed") or 0)
+        ids = [person["id"] for person in report["people"]]
+        windows = _window_rows(video, ids, analysed, seed)
+        for person in report["people"]:
+            who = head | {"person": person["id"], "person_name": person["name"]}
+            yield who | {"analysed": duration} | _numbers(person)
+            yield from (who | row for row in windows[person["id"]])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{video.folder / 'report.json'} is damaged ({error}). Analyse the video again.") from error
+
+
+def _window_rows(
+    video: StudyVideo, people: Sequence[int], analysed: tuple[float, float], seed: int
+) -> dict[int, list[dict[str, Any]]]:
+    """What each person's rows say of each window; the table is read once per window."""
+    rows: dict[int, list[dict[str, Any]]] = {id: [] for id in people}
+    for window in video.windows:
+        seen = rows_between(video.folder, window.start, window.end)
+        seconds = max(0.0, min(window.end, analysed[1]) - max(window.start, analysed[0]))
+        place = {"window": window.name, "window_start": window.start, "window_end": window.end, "analysed": seconds}
+        for id in people:
+            (person,) = window_statistics(id, seen[seen.person == id], [window], analysed, seed)
+            rows[id].append(place | _numbers(_as_json(person)))
+    return rows
+
+
+def _as_json(person: Person) -> dict[str, Any]:
+    """Of a person what `_numbers` reads, in the form of `report.json`."""
+    shares = [{"value": share.value, "low": share.low, "high": share.high} for share in person.shares]
+    return {
+        "screen_time": person.screen_time,
+        "measured": person.measured,
+        "unmeasured": person.unmeasured,
+        "frames_seen": person.frames_seen,
+        "frames_usable": person.frames_usable,
+        "shares": dict(zip(EXPRESSIONS, shares, strict=bool(shares))),
+        "average_confidences": dict(zip(EXPRESSIONS, person.mean_posterior, strict=bool(shares))),
+    }
+
+
+def _numbers(person: Mapping[str, Any]) -> dict[str, Any]:
+    row = {name: person[name] for name in ("screen_time", "measured")}
+    row |= {f"unmeasured_{reason}": person["unmeasured"].get(reason) for reason in REASONS}
+    row |= {"frames": person["frames_seen"], "frames_measured": person["frames_usable"]}
+    for name, share in person["shares"].items():
+        row |= {f"share_{name}": share["value"], f"share_{name}_low": share["low"], f"share_{name}_high": share["high"]}
+    return row | {f"mean_{name}": value for name, value in person["average_confidences"].items()}

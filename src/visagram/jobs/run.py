@@ -1,0 +1,320 @@
+"""The work behind each kind of unit. `Runner.run` is the one way in, whichever process or machine calls it.
+
+an output: prepare ─▶ segment 0 … n ─▶ merge        bytes: strip ─▶ proxy        an analysis: annotate
+
+A unit reads what others published in the job's work folder, writes under its own fence and publishes in one
+transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+import visagram.wire as wire
+from visagram.analysis import Part, assemble, plan_video
+from visagram.core.segments import Segment, Timeline
+from visagram.core.types import VideoFacts
+from visagram.errors import DecodeFailed, VisagramError
+from visagram.export.read import read_report
+from visagram.export.view import write_view
+from visagram.files import output_error, replace_file
+from visagram.jobs import leases
+from visagram.jobs.leases import Lease, LeaseLost, Leases
+from visagram.jobs.model import Analysis, Blob, Job, Unit
+from visagram.jobs.storage import Storage
+from visagram.jobs.store import Store
+from visagram.settings import Settings, tuples
+from visagram.workers import Workers
+
+BEAT_SECONDS = 1.0
+FRESH_PREVIEW = 4.0
+"""Seconds for which another process' preview of the same job is not replaced."""
+
+
+class Runner:
+    """Does units, one at a time. settings: limits of the worker children; what decides results comes with each job."""
+
+    def __init__(self, store: Store, storage: Storage, queue: Leases, settings: Settings) -> None:
+        self._store, self._storage, self._queue = store, storage, queue
+        self._settings = dataclasses.replace(settings, processes=1)
+        self._workers: Workers | None = None
+        self._given = self._settings
+        self._tasks: dict[str, Callable[[Lease, _Heart], None]] = {
+            leases.PREPARE: self._prepare,
+            leases.SEGMENT: self._segment,
+            leases.MERGE: self._merge,
+            leases.STRIP: self._strip,
+            leases.PROXY: self._proxy,
+            leases.DRAW: self._annotate,
+        }
+
+    def run(self, lease: Lease) -> None:
+        """Do one unit and publish it, or end its job with the error that stopped it. A lost lease is no error."""
+        heart = _Heart(self._queue, lease, self._stop)
+        try:
+            with heart:
+                self._tasks[lease.kind](lease, heart)
+        except LeaseLost:
+            self._stop()
+        except VisagramError as error:
+            self._stop()
+            with contextlib.suppress(LeaseLost):
+                if heart.lost:
+                    return
+                self._queue.give_up(lease, error.code, str(error))
+        except OSError as error:
+            if heart.lost:
+                return
+            with contextlib.suppress(LeaseLost):
+                refused = output_error(self._storage.work(lease.job), error)
+                self._queue.give_up(lease, refused.code, str(refused))
+
+    def close(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
+
+    def _children(self, settings: Settings | None = None) -> Workers:
+        """The child processes, kept between units of the same settings."""
+        wanted = settings or self._settings
+        if self._workers is None or self._given != wanted:
+            self._stop()
+            self._workers, self._given = Workers(wanted), wanted
+        return self._workers
+
+    def _prepare(self, lease: Lease, _heart: _Heart) -> None:
+        blob, settings = self._task(lease)
+        workers = self._children(settings)
+        facts, timeline = workers.probe(blob)
+        segments = plan_video("The video", facts, timeline, settings)
+        work = self._storage.work(lease.job)
+        name = f"plan-{lease.fence}"
+        values, arrays = wire.pack_timeline(timeline)
+        with replace_file(work / name) as partial, partial.open("wb") as file:
+            wire.send(file, "plan", {"facts": wire.pack_facts(facts), "timeline": values}, arrays)
+        with self._store.write() as session:
+            job = self._queue.publish(session, lease, name)
+            job.total = sum(segment.core for segment in segments) or facts.frames
+            job.completed = 0
+            if (row := session.get(Blob, blob.name)) is not None:
+                row.facts = wire.pack_facts(facts)
+            for segment in segments:
+                leases.add_unit(session, job, leases.SEGMENT, segment.number)
+
+    def _segment(self, lease: Lease, heart: _Heart) -> None:
+        blob, settings = self._task(lease)
+        facts, timeline, segments = self._plan(lease.job, settings)
+        segment, threads = segments[lease.number], 2 if len(segments) == 1 else 1
+        work = self._storage.work(lease.job)
+        name = f"segment-{lease.number}-{lease.fence}"
+        with replace_file(work / name) as partial, partial.open("wb") as file:
+            messages = self._children(settings).analyse(blob, facts, timeline, [segment], threads=threads, preview=True)
+            for _, (kind, values, arrays) in messages:
+                heart.check()
+                if kind == "preview":
+                    with contextlib.suppress(OSError):
+                        self._preview(work, heart, values, arrays)
+                    continue
+                wire.send(file, kind, values, arrays)
+                heart.completed = int(values.get("frames", heart.completed))
+            heart.check()
+        with self._store.write() as session:
+            job = self._queue.publish(session, lease, name, segment.core or heart.completed)
+            if not leases.unfinished(session, job, (leases.SEGMENT,)):
+                leases.add_unit(session, job, leases.MERGE)
+
+    def _merge(self, lease: Lease, heart: _Heart) -> None:
+        _, settings = self._task(lease)
+        facts, timeline, segments = self._plan(lease.job, settings)
+        work, files = self._storage.work(lease.job), self._published(lease.job, leases.SEGMENT)
+        parts = [_read_part(work / files[segment.number], segment) for segment in segments]
+        nameless = dataclasses.replace(facts, name="video")
+        done = assemble("The video", nameless, timeline, parts, settings, heart.progress)
+        with self._storage.temporary() as folder:
+            write_view(done.report, done.tracks, folder / "view")
+            with self._store.write() as session:
+                job = self._queue.publish(session, lease)
+                output = job.output
+                assert output is not None
+                self._storage.publish_folder(folder / "view", self._storage.output(output.key))
+                output.published, output.people = time.time(), len(done.report.people)
+                leases.finish(session, job)
+        self._storage.remove(work)
+
+    def _strip(self, lease: Lease, _heart: _Heart) -> None:
+        blob = self._storage.blob(self._job(lease).blob_id or "")
+        workers = self._children()
+        facts, _ = workers.probe(blob)
+        reason = workers.playable(blob)
+        with self._storage.temporary() as folder:
+            strip = workers.derive_strip(blob, folder)
+            media = self._storage.media(blob.name)
+            with self._store.write() as session:
+                job = self._queue.publish(session, lease)
+                row = session.get_one(Blob, blob.name)
+                row.facts, row.playback, row.strip = wire.pack_facts(facts), reason or "", strip
+                media.mkdir(parents=True, exist_ok=True)
+                for file in folder.iterdir():
+                    file.replace(media / file.name)
+                if reason:
+                    leases.add_unit(session, job, leases.PROXY)
+                else:
+                    leases.finish(session, job)
+
+    def _proxy(self, lease: Lease, heart: _Heart) -> None:
+        blob = self._storage.blob(self._job(lease).blob_id or "")
+        with self._storage.temporary() as folder:
+            self._children().derive_proxy(blob, folder / "proxy.mp4", heart.progress)
+            with self._store.write() as session:
+                job = self._queue.publish(session, lease)
+                place = self._storage.media(blob.name) / "proxy.mp4"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (folder / "proxy.mp4").replace(place)
+                leases.finish(session, job)
+
+    def _annotate(self, lease: Lease, heart: _Heart) -> None:
+        with self._store.read() as session:
+            analysis = session.get(Analysis, self._job(lease).analysis_id)
+            if analysis is None:
+                raise LeaseLost
+            blob, revision = self._storage.blob(analysis.video.blob_id), analysis.revision
+            report = read_report(view_folder(self._storage, analysis))
+        with self._storage.temporary() as folder:
+            self._children().annotate(blob, report, folder / "annotated.mp4", heart.progress)
+            with self._store.write() as session:
+                job = self._queue.publish(session, lease)
+                place = annotated_file(self._storage, analysis.id, revision)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (folder / "annotated.mp4").replace(place)
+                leases.finish(session, job)
+
+    def _job(self, lease: Lease) -> Job:
+        with self._store.read() as session:
+            job = session.get(Job, lease.job)
+            if job is None:
+                raise LeaseLost
+            return job
+
+    def _task(self, lease: Lease) -> tuple[Path, Settings]:
+        """The bytes of an analysing job, and the settings under which it was asked for."""
+        with self._store.read() as session:
+            job = session.get(Job, lease.job)
+            if job is None or job.output is None:
+                raise LeaseLost
+            chosen: dict[str, Any] = tuples(job.output.settings)
+            return self._storage.blob(job.output.blob_id), dataclasses.replace(self._settings, **chosen)
+
+    def _published(self, job: int, kind: str) -> dict[int, str]:
+        """File names by unit number."""
+        with self._store.read() as session:
+            rows = session.query(Unit.number, Unit.file).where(Unit.job_id == job, Unit.kind == kind)
+            return {number: file for number, file in rows if file is not None}
+
+    def _plan(self, job: int, settings: Settings) -> tuple[VideoFacts, Timeline, list[Segment]]:
+        with (self._storage.work(job) / self._published(job, leases.PREPARE)[0]).open("rb") as file:
+            message = wire.receive(file)
+        assert message is not None
+        _, values, arrays = message
+        facts, timeline = wire.unpack_facts(values["facts"]), wire.unpack_timeline(values["timeline"], arrays)
+        return facts, timeline, plan_video("The video", facts, timeline, settings)
+
+    def _preview(self, work: Path, heart: _Heart, values: dict[str, Any], arrays: wire.Arrays) -> None:
+        picture = preview_file(work)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - picture.stat().st_mtime < FRESH_PREVIEW / 4:
+                return
+        with replace_file(picture) as partial:
+            partial.write_bytes(arrays["jpeg"].tobytes())
+        heart.preview = values
+
+
+class _Heart:
+    """Keeps a lease while its unit is worked on, and stops the work when the lease is gone."""
+
+    def __init__(self, queue: Leases, lease: Lease, stop: Callable[[], None]) -> None:
+        self._queue, self._lease, self._stop = queue, lease, stop
+        self.completed, self.total = 0, None
+        self.preview: dict[str, Any] | None = None
+        self.lost = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    completed: int
+    total: int | None
+
+    def __enter__(self) -> _Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise `LeaseLost` as soon as there is no use in going on."""
+        if self.lost:
+            raise LeaseLost
+
+    def progress(self, _stage: str, completed: int, total: int) -> None:
+        """Takes what a stage says of its progress."""
+        self.check()
+        self.completed, self.total = completed, total
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        while not self._over.wait(BEAT_SECONDS):
+            preview, self.preview = self.preview, None
+            try:
+                self._queue.beat(self._lease, self.completed, self.total, preview)
+                renewed = time.monotonic()
+            except LeaseLost:
+                break
+            except OperationalError:
+                # A busy or full database: the lease holds on for a while without us.
+                if time.monotonic() - renewed > self._queue.seconds:
+                    break
+        else:
+            return
+        self.lost = True
+        self._stop()
+
+
+def _read_part(path: Path, segment: Segment) -> Part:
+    part = Part(segment)
+    for message in _messages(path):
+        part.take(message)
+    if not part.done:
+        raise DecodeFailed(f"The result of segment {segment.number} is incomplete: start the analysis again.")
+    return part
+
+
+def _messages(path: Path) -> Iterator[tuple[str, dict[str, Any], wire.Arrays]]:
+    with path.open("rb") as file:
+        while (message := wire.receive(file)) is not None:
+            yield message
+
+
+def preview_file(work: Path) -> Path:
+    return work / "preview.jpg"
+
+
+def view_folder(storage: Storage, analysis: Analysis) -> Path:
+    """Where the report of an analysis lies: the machine's, or the one that people's changes made of it."""
+    if not analysis.revision:
+        return storage.output(analysis.output_id)
+    return storage.edits(analysis.id) / f"view-{analysis.revision}"
+
+
+def annotated_file(storage: Storage, analysis: str, revision: int) -> Path:
+    return storage.edits(analysis) / f"annotated-{revision}.mp4"

@@ -1,0 +1,105 @@
+"""Shares of one person, and of several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visagram.core.types import EXPRESSIONS
+from visagram.plots.rows import BOTTOM, TOP, Panel, percent_axis
+from visagram.plots.style import GRID, INK, PALETTE, PATTERNS, distinct, hatch, layout
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from visagram.core.types import Person, Share
+    from visagram.report import Report
+
+HOVER = "%{hovertext}: %{x:.1f} %<br>95 % interval %{customdata[0]:.1f}-%{customdata[1]:.1f} %<extra></extra>"
+TITLE = "share of measured time by apparent expression"
+
+
+def distribution(person: Person) -> go.Figure:
+    """Share of measured time under each apparent expression, as horizontal bars with 95 % intervals."""
+    import plotly.graph_objects as go
+
+    names = list(reversed(EXPRESSIONS))
+    shares = dict(zip(EXPRESSIONS, person.shares, strict=False))
+    shown = [shares[name] for name in names if name in shares]
+    figure = go.Figure(layout=layout())
+    if shown:
+        figure.add_trace(
+            go.Bar(
+                y=names,
+                x=[share.value * 100 for share in shown],
+                hovertext=names,
+                hovertemplate=HOVER,
+                orientation="h",
+                marker={"color": [PALETTE[name] for name in names], "pattern": hatch([PATTERNS[n] for n in names])},
+                **_interval(shown),
+            )
+        )
+    else:
+        figure.add_annotation(text="Nothing was measured.", showarrow=False)
+    figure.update_layout(
+        height=280,
+        margin={"l": 72, "r": 12, "t": 8, "b": 44},
+        bargap=0.35,
+        xaxis={"range": [0, 100], "ticksuffix": " %", "gridcolor": GRID, "zeroline": False, "fixedrange": True},
+        yaxis={"fixedrange": True},
+    )
+    figure.update_xaxes(title=TITLE)
+    return figure
+
+
+def people_figure(report: Report) -> go.Figure:
+    """`compare` of everybody in a report."""
+    return compare(report.people)
+
+
+def compare(people: Sequence[Person]) -> go.Figure:
+    """Share of measured time of each person, expression by expression, with 95 % intervals. Who was never measured has
+    a row without a bar."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=layout())
+    if not people:
+        figure.add_annotation(text="No face was found, so there is nobody to compare.", showarrow=False)
+        return figure
+    names = distinct([person.name for person in people])
+    panel = Panel(names)
+    for k, expression in enumerate(EXPRESSIONS):
+        shown = [(row, person.shares[k]) for row, person in enumerate(people) if person.shares]
+        figure.add_trace(
+            go.Bar(
+                y=[panel.position(k, row) for row, _ in shown],
+                x=[share.value * 100 for _, share in shown],
+                width=0.72,
+                name=expression,
+                hovertext=[f"{names[row]}, {expression}" for row, _ in shown],
+                hovertemplate=HOVER,
+                orientation="h",
+                marker={"color": PALETTE[expression], "pattern": hatch(PATTERNS[expression])},
+                **_interval([share for _, share in shown]),
+            )
+        )
+    figure.update_layout(
+        height=panel.height + TOP + BOTTOM,
+        margin={"l": 8, "r": 28, "t": TOP, "b": BOTTOM},
+        showlegend=False,
+        yaxis=panel.yaxis(),
+        xaxis=percent_axis("share of measured time<br>by apparent expression", range=[0, 100]),
+        annotations=panel.heads(),
+    )
+    return figure
+
+
+def _interval(shares: Sequence[Share]) -> dict[str, Any]:
+    """Whiskers in percent, and their ends for the hover text."""
+    values, low, high = (
+        np.array([getattr(share, name) for share in shares]) * 100 for name in ("value", "low", "high")
+    )
+    whiskers = {"array": high - values, "arrayminus": values - low, "color": INK, "thickness": 1.5, "width": 3}
+    return {"error_x": whiskers, "customdata": np.stack([low, high], axis=1)}

@@ -1,0 +1,58 @@
+"""Panels of rows in blocks, one block per expression with its name above: what figures that compare are made of. Rows
+lie below each other, so that they read on a telephone as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from visagram.core.types import EXPRESSIONS
+from visagram.plots.style import GRID, INK
+
+HEAD_PIXELS, TOP, BOTTOM = 30, 8, 64
+"""Pixels above each block, above the first panel, and below each for its axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """labels: of the rows, the same in each block. pixels: height of a row, the unit of the y axis."""
+
+    labels: Sequence[str]
+    pixels: int = 22
+
+    @property
+    def height(self) -> int:
+        return len(EXPRESSIONS) * (len(self.labels) * self.pixels + HEAD_PIXELS)
+
+    def position(self, block: int, row: int) -> float:
+        """Height of a row on the y axis; it counts down from the first block's head."""
+        head = HEAD_PIXELS / self.pixels
+        return -(block * (len(self.labels) + head) + head + row + 0.5)
+
+    def yaxis(self, **more: Any) -> dict[str, Any]:
+        rows = range(len(self.labels))
+        look = {
+            "range": [-self.height / self.pixels, 0],
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+            "tickvals": [self.position(block, row) for block in range(len(EXPRESSIONS)) for row in rows],
+            "ticktext": list(self.labels) * len(EXPRESSIONS),
+        }
+        return look | more
+
+    def heads(self, yref: str = "y") -> list[dict[str, Any]]:
+        """The expressions' names as annotations."""
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "yref": yref, "yanchor": "bottom"}
+        look = {"showarrow": False, "font": {"size": 14, "color": INK}}
+        return [
+            {"text": name, "y": self.position(block, 0) + 0.5} | place | look for block, name in enumerate(EXPRESSIONS)
+        ]
+
+
+def percent_axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis of percent; a title may have two lines, because a telephone is narrow."""
+    look = {"ticksuffix": " %", "tickangle": 0, "nticks": 6, "gridcolor": GRID, "zeroline": False, "fixedrange": True}
+    return look | {"title": {"text": title, "standoff": 8}} | more

@@ -1,0 +1,1 @@
+"""The web application: pages, the REST API and the contract of the original application. The only place for Flask."""

@@ -1,0 +1,144 @@
+"""What requests may hold and responses hold, for the study, models, settings and the log."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, OneOf
+
+from visagram.web.api.schemas import Answer, about, page_of, refer
+
+TABLE_FORMATS = ("json", "csv", "parquet")
+
+
+class Chosen(Schema):
+    tag = String(load_default="", validate=Length(max=80), metadata=about("Only videos with this tag."))
+
+    condition = String(load_default="", validate=Length(max=200), metadata=about("Only videos of this condition."))
+
+
+class TableQuery(Chosen):
+    format = String(load_default="json", validate=OneOf(TABLE_FORMATS), metadata=about("Format of the table."))
+
+
+class CompareQuery(Chosen):
+    by = String(
+        load_default="condition",
+        validate=OneOf(("condition", "tag", "participant")),
+        metadata=about("What makes a group."),
+    )
+    measure = String(
+        load_default="share", validate=OneOf(("share", "mean_posterior")), metadata=about("What is compared.")
+    )
+    window = String(
+        load_default="",
+        validate=Length(max=200),
+        metadata=about("Compare event windows of this name instead of whole videos."),
+    )
+
+
+class ImportQuery(Schema):
+    dry_run = Boolean(load_default=False, metadata=about("Only say what would happen."))
+
+
+class ExcludedOut(Schema):
+    """A video that is no part of the table."""
+
+    id = String(metadata=about("Opaque id of the video.", "5f0c3f9a1b2c4d5e"))
+    name = String(metadata=about("Its name.", "interview 1.mp4"))
+    reason = String(metadata=about("Why not.", "its analysis is running"))
+
+
+class TableOut(Answer):
+    items = List(Dict(), metadata=about("Rows of the table: one per video, person and window."))
+    total = Integer(metadata=about("Number of rows.", 2))
+    limit = Integer(metadata=about("Number of rows.", 2))
+    offset = Integer(metadata=about("Always 0.", 0))
+    columns = List(String(), metadata=about("Names of the columns in order."))
+    excluded = List(Nested(ExcludedOut), metadata=about("Videos without a finished analysis."))
+
+
+class CompareOut(Answer):
+    measure = String(metadata=about("What is compared.", "share"))
+    measure_label = String(metadata=about("The same in words.", "share of measured time"))
+    confidence = Float(metadata=about("Of the intervals.", 0.95))
+    groups = List(Dict(), metadata=about("Each group with its means, intervals and participants."))
+    differences = List(Dict(), metadata=about("Each pair of groups, each expression: second minus first."))
+    figure = Dict(metadata=about("The means as a plotly figure."))
+    table = List(Dict(), metadata=about("The figure's numbers, a row per group and expression."))
+    method = String(metadata=about("How this is computed."))
+    notes = List(String(), metadata=about("What a reader has to know of these data."))
+    excluded = List(Nested(ExcludedOut), metadata=about("Videos that are not in it."))
+
+
+class MethodsOut(Answer):
+    text = String(metadata=about("A methods paragraph with versions and model cards."))
+
+
+class ImportIn(Schema):
+    file = File(required=True, metadata=about("The spreadsheet, as CSV."))  # type: ignore[no-untyped-call]
+
+
+class SheetErrorOut(Answer):
+    line = Integer(metadata=about("Line of the file, from 1.", 3))
+    detail = String(metadata=about("What is wrong."))
+
+
+class UnmatchedOut(Answer):
+    line = Integer(metadata=about("Line of the file, from 1.", 4))
+    video = String(metadata=about("A name that no video has.", "interview 9.mp4"))
+
+
+class ImportOut(Answer):
+    kind = String(validate=OneOf(("labels", "windows")), metadata=about("What the file is about.", "labels"))
+    matched = List(Dict(), metadata=about("Rows that were taken over, or would be."))
+    unmatched = List(Nested(UnmatchedOut), metadata=about("Rows for which there is no video."))
+    errors = List(Nested(SheetErrorOut), metadata=about("Rows that are wrong."))
+
+
+class ModelOut(Schema):
+    name = String(required=True, metadata=about("Name.", "visagram-emotion"))
+    task = String(required=True, metadata=about("What it does.", "expression"))
+    version = String(required=True, metadata=about("Version.", "0.1.0"))
+    sha256 = String(required=True, metadata=about("SHA-256 of the file."))
+    licence = String(required=True, metadata=about("Licence.", "MIT"))
+    card = Dict(required=True, metadata=about("The whole card."))
+
+
+class SettingOut(Answer):
+    name = String(metadata=about("Name.", "sample_fps"))
+    help = String(metadata=about("What it does."))
+    type = String(validate=OneOf(("number", "integer", "text", "choice", "region")), metadata=about("Kind of value."))
+    default = Raw(allow_none=True, metadata=about("The server's default."))
+    choices = List(String(), allow_none=True, metadata=about("Usual values."))
+    minimum = Float(allow_none=True, metadata=about("Smallest value."))
+    maximum = Float(allow_none=True, metadata=about("Largest value."))
+
+
+class PresetOut(Answer):
+    settings = Dict(metadata=about("What it sets."))
+    label = String(metadata=about("Name.", "Fast"))
+    help = String(metadata=about("When to choose it."))
+    available = Boolean(metadata=about("Whether it can be chosen here."))
+    why = String(allow_none=True, metadata=about("Why it cannot."))
+
+
+class SettingsOut(Answer):
+    items = List(Nested(SettingOut))
+    total = Integer()
+    limit = Integer()
+    offset = Integer()
+    presets = Dict(keys=String(), values=Nested(PresetOut), metadata=about("Sets of settings by name."))
+    models = Dict(keys=String(), values=List(Dict()), metadata=about("The models for each task."))
+
+
+class EntryOut(Answer):
+    at = String(metadata=about("When.", format="date-time"))
+    who = String(metadata=about("Who.", "local"))
+    action = String(metadata=about("What was done.", "delete video"))
+    subject = String(metadata=about("To what.", "interview 1.mp4"))
+    detail = String(metadata=about("More about it."))
+
+
+ModelPage = page_of(refer(ModelOut), "ModelPage")
+LogPage = page_of(Nested(EntryOut), "LogPage")

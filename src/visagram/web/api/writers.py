@@ -1,0 +1,136 @@
+"""One writer per format of export, over `visagram.export`. Tables are read and written in parts, so that a server holds
+little in memory however long the video is."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+
+from visagram.export import html, npy, table, view, vtt
+from visagram.export.json import dumps
+from visagram.export.words import storable
+from visagram.files import replace_file
+from visagram.report import Report, open_report
+from visagram.web.api.found import Result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS_AT_ONCE = 1 << 16
+
+
+class Selection(NamedTuple):
+    """Observations with times in [start, end) seconds of one person, or of everybody."""
+
+    start: float | None = None
+    end: float | None = None
+    person: int | None = None
+
+    def of(self, report: Report) -> Report:
+        """The report with these observations and people; its statistics stay those of the whole."""
+        rows = report.observations
+        kept = np.ones(len(rows), bool)
+        if self.start is not None:
+            kept &= rows.time >= self.start
+        if self.end is not None:
+            kept &= rows.time < self.end
+        if self.person is not None:
+            kept &= rows.person == self.person
+        people = tuple(person for person in report.people if self.person in (None, person.id))
+        return dataclasses.replace(report, people=people, observations=rows[kept])
+
+
+WHOLE = Selection()
+
+
+def named_report(result: Result) -> Report:
+    """The report with its video's name in the library. Raises `DataError`."""
+    report = open_report(result.folder)
+    return dataclasses.replace(report, video=dataclasses.replace(report.video, name=result.name))
+
+
+def named_report_json(result: Result) -> dict[str, Any]:
+    """What `report.json` holds, with its video's name in the library. Raises `DataError`."""
+    report = view.read_report_json(result.folder)
+    report["video"]["name"] = storable(result.name)
+    return report
+
+
+def write_csv(result: Result, chosen: Selection, path: Path) -> None:
+    import pyarrow.csv as pa_csv
+
+    with replace_file(path) as partial, pa_csv.CSVWriter(partial, table.schema()) as writer:
+        _write(writer.write_table, (table.without_formulas(part) for part in _parts(result, chosen)))
+
+
+def write_parquet(result: Result, chosen: Selection, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with replace_file(path) as partial, pq.ParquetWriter(partial, table.schema(), compression="zstd") as writer:
+        _write(writer.write_table, _parts(result, chosen))
+
+
+def write_json(result: Result, _chosen: Selection, path: Path) -> None:
+    with replace_file(path) as partial:
+        partial.write_text(dumps(named_report_json(result)), "utf-8", newline="\n")
+
+
+def write_html(result: Result, _chosen: Selection, path: Path) -> None:
+    _moved(html.write(named_report(result), path.parent), path)
+
+
+def write_vtt(result: Result, chosen: Selection, path: Path) -> None:
+    _moved(vtt.write(chosen.of(named_report(result)), path.parent), path)
+
+
+def write_posteriors(result: Result, chosen: Selection, path: Path) -> None:
+    _zip(npy.write(chosen.of(named_report(result)), path.parent), path)
+
+
+def write_statistics(result: Result, _chosen: Selection, path: Path) -> None:
+    _zip(sorted(result.folder.glob("*_statistics.json")), path)
+
+
+def _parts(result: Result, chosen: Selection) -> Iterator[pa.Table]:
+    """The chosen rows with the video's name, some at a time; at least one table, maybe an empty one."""
+    offset = 0
+    while True:
+        part = view.read_observations(result.folder, *chosen, offset=offset, limit=_ROWS_AT_ONCE)
+        yield _named(part, result.name)
+        offset += len(part)
+        if len(part) < _ROWS_AT_ONCE:
+            return
+
+
+def _named(part: pa.Table, name: str) -> pa.Table:
+    import pyarrow as pa
+
+    position = part.schema.get_field_index("video")
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(part), np.int8)), pa.array([storable(name)]))
+    return part.set_column(position, table.schema().field(position), names)
+
+
+def _write(write: Callable[[pa.Table], None], parts: Iterable[pa.Table]) -> None:
+    for part in parts:
+        write(part)
+
+
+def _moved(written: list[Path], path: Path) -> None:
+    (file,) = written
+    file.replace(path)
+
+
+def _zip(files: list[Path], path: Path) -> None:
+    """The files in one ZIP, the same bytes each time."""
+    with replace_file(path) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as archive:
+        for file in files:
+            entry = ZipInfo(file.name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as target, file.open("rb") as source:
+                shutil.copyfileobj(source, target)

@@ -1,0 +1,107 @@
+"""The pages for people. They hold headings and forms; their data comes from the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from visagram import __version__
+from visagram.errors import NotFound
+from visagram.jobs.analyses import state
+from visagram.jobs.model import DONE
+from visagram.jobs.service import Service
+from visagram.web import security
+from visagram.web.security import check_form, csrf_token, token_form, who
+
+
+def pages_routes(service: Service) -> APIBlueprint:
+    """Routes of the pages."""
+    pages = APIBlueprint("pages", __name__, enable_openapi=False)
+
+    @pages.app_context_processor
+    def context() -> dict[str, Any]:
+        person = g.get("who")
+        return {
+            "version": __version__,
+            "owner": None if person is None else person.name,
+            "csrf_token": csrf_token(),
+            "signed_in": g.get("signed_in", False),
+        }
+
+    @pages.get("/")
+    def library() -> str:
+        limits = {"max_bytes": service.uploads.most}
+        return render_template("library.html", page="library", sample_available=True, limits=limits)
+
+    @pages.get("/videos/<id>")
+    def video(id: str) -> AnyResponse:
+        with service.store.read() as session:
+            analyses = service.videos.get(session, who(), id).analyses
+            newest = analyses[-1].id if analyses else None
+        if newest is None:
+            return redirect(f"/#video={id}")
+        return redirect(url_for("pages.analysis", id=newest))
+
+    @pages.get("/analyses/<id>")
+    def analysis(id: str) -> str:
+        with service.store.read() as session:
+            row = service.analyses.get(session, who(), id)
+            page = "result" if state(row) == DONE else "running"
+            shown = {"analysis_id": row.id, "video_id": row.video.id, "video_name": row.video.name}
+        return render_template(f"{page}.html", page=page, **shown)
+
+    @pages.get("/study")
+    def study() -> str:
+        return render_template("study.html", page="study")
+
+    @pages.get("/models")
+    def models() -> str:
+        from visagram.models.catalog import model_cards
+
+        return render_template("models.html", page="models", cards=model_cards())
+
+    @pages.get("/models/<name>")
+    def model(name: str) -> str:
+        from visagram.models.catalog import model_cards
+
+        for card in model_cards():
+            if card["name"] == name:
+                return render_template("model.html", page="model", card=card)
+        raise NotFound("There is no such model.")
+
+    @pages.get("/about")
+    def about() -> str:
+        return render_template("about.html", page="about")
+
+    @pages.get("/log")
+    def log() -> str:
+        return render_template("log.html", page="log")
+
+    @pages.get("/api")
+    def api() -> str:
+        return render_template("api.html", page="api")
+
+    @pages.get("/token")
+    def token() -> Response:
+        return token_form()
+
+    @pages.post("/token")
+    def sign_in() -> AnyResponse:
+        check_form()
+        signed = security.sign_in(request.form.get("token", "").strip(), request.form.get("next", "/"))
+        return signed or token_form("This token is not valid.", 401)
+
+    @pages.get("/healthz")
+    def health() -> dict[str, str]:
+        with service.store.read() as session:
+            session.connection()
+        return {"status": "ok"}
+
+    @pages.get("/robots.txt")
+    def robots() -> Response:
+        return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
+
+    return pages

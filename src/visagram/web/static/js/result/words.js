@@ -1,0 +1,111 @@
+// How the page words numbers, times and what was seen: the twin of `visagram.export.words`.
+import { EXPRESSIONS } from "../palette.js";
+import { clock as whole, percent } from "../ui.js";
+
+export const REASONS = {
+  too_small: "too small",
+  blurred: "blurred",
+  turned: "turned away",
+  cut_off: "cut off",
+  not_decoded: "video damaged",
+  not_visible: "not in the picture",
+};
+
+/** Below this probability of its best expression an observation is unsure (as in core, until a model's card says). */
+export const UNSURE_BELOW = 0.5;
+
+export const reasonWords = (reason) => REASONS[reason] ?? reason.replaceAll("_", " ");
+
+/** Seconds as "4.2 s" below ten seconds, else "1:05". */
+export const span = (seconds) => (seconds < 9.95 ? `${seconds.toFixed(1)} s` : whole(seconds));
+
+/** A point in time as "0:05.2" or "1:01:05.2". */
+export function moment(seconds, digits = 1) {
+  const unit = 10 ** digits;
+  const ticks = Math.round(Math.max(0, seconds) * unit);
+  const hours = Math.floor(ticks / unit / 3600);
+  const minutes = Math.floor(ticks / unit / 60) % 60;
+  const rest = (ticks / unit) % 60;
+  const tail = `${hours ? String(minutes).padStart(2, "0") : minutes}:${rest.toFixed(digits).padStart(digits ? 3 + digits : 2, "0")}`;
+  return hours ? `${hours}:${tail}` : tail;
+}
+
+/** "0:12.3" or "72.3" as seconds; null where it is neither. */
+export function seconds(text) {
+  const parts = String(text).trim().replace(",", ".").split(":");
+  if (!parts.length || parts.length > 3 || parts.some((part) => !/^\d+(\.\d*)?$/.test(part))) return null;
+  return parts.reduce((sum, part) => sum * 60 + Number(part), 0);
+}
+
+/** The 95 % interval as "55–67 %". */
+export function interval(share) {
+  if (share.high < 0.005) return "<1 %";
+  return `${Math.round(share.low * 100)}–${Math.round(share.high * 100)} %`;
+}
+
+export const exact = (share) => `${(share * 100).toFixed(1)} %`;
+
+export const number = (value, digits = 0) =>
+  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+const listed = (words, last = " and ") =>
+  words.length > 1 ? `${words.slice(0, -1).join(", ")}${last}${words.at(-1)}` : words.join("");
+
+const COUNTS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+
+/** A name between characters that keep a right-to-left name from turning the sentence around. */
+export const named = (name) => `\u2068${name}\u2069`;
+
+/** Who was seen and which apparent expression each showed most, in two sentences at most. */
+export function headline({ people, totals }) {
+  if (!people.length) return "No face was found.";
+  const seen = `${COUNTS[people.length] ?? number(people.length)} ${people.length === 1 ? "person was" : "people were"} seen`;
+  const groups = new Map();
+  for (const person of people) {
+    const words = mostly(person);
+    if (words) groups.set(words, [...(groups.get(words) ?? []), named(person.name)]);
+  }
+  const measured = [...groups.values()].flat().length;
+  if (!measured) return `${seen}, but no face was clear enough to measure an apparent expression.`;
+  if (people.length === 1) return `${seen}. The apparent expression was ${[...groups.keys()][0]}.`;
+  if (measured > 4) {
+    const ranking = [...EXPRESSIONS].sort((a, b) => totals.emotion_counts[b] - totals.emotion_counts[a]);
+    const top = ranking.slice(0, 2).filter((name) => totals.emotion_counts[name]);
+    return `${seen}. Over all of them the apparent expression was most often ${top.join(", then ")}.`;
+  }
+  const phrases = [...groups].map(([words, names]) => `${words} for ${listed(names)}`);
+  return `${seen}. The apparent expression was ${listed(phrases, ", and ")}.`;
+}
+
+/** How sure the headline is: the leading share with its interval, and how much was measured at all. */
+export function certainty({ people, totals }) {
+  const [lead] = [...people].filter((person) => person.most_common_emotion).sort((a, b) => b.measured - a.measured);
+  if (!lead) return "";
+  const share = lead.shares[lead.most_common_emotion];
+  const who = people.length === 1 ? "" : ` for ${named(lead.name)}, who was measured longest`;
+  const coverage = `At least one face was measured during ${percent(totals.coverage)} of the time.`;
+  if (!totals.duration) return "";
+  return `${lead.most_common_emotion} held ${percent(share.value)} of the measured time${who} (95 % interval ${interval(share)}). ${coverage}`.replace(/^./, (letter) => letter.toUpperCase());
+}
+
+/** "only", "mostly" (at least half of the measured frames) or "most often", and which; empty if nothing was measured. */
+export function mostly(person) {
+  if (!person.most_common_emotion) return "";
+  const held = Math.max(...Object.values(person.emotion_counts)) / person.frames_usable;
+  const alone = person.frames_usable === 1 ? "" : "only ";
+  return `${held === 1 ? alone : held >= 0.5 ? "mostly " : "most often "}${person.most_common_emotion}`;
+}
+
+/** [expression, share] pairs, largest first. */
+export const ranked = (person) => Object.entries(person.shares).sort((a, b) => b[1].value - a[1].value);
+
+/** [reason, seconds] of the unmeasured time worth naming. */
+export const unmeasured = (person) => Object.entries(person.unmeasured).filter(([, time]) => time > 1e-3);
+
+/** The video's facts, one phrase each. */
+export function facts(video, size) {
+  const shape = `${video.width} × ${video.height}`;
+  if (video.still) return [shape, "still picture", video.codec, size];
+  const rate = `${Number(video.rate.toPrecision(4))} frames/s${video.variable_rate ? ", variable" : ""}`;
+  return [span(video.duration), shape, rate, video.codec, video.has_audio ? "with sound" : "no sound", size];
+}

@@ -1,0 +1,124 @@
+// The comparison: what to compare, the answer in words, two figures, and what is not in it.
+import { api, Problem } from "../api.js";
+import { clearFigure, showFigure } from "../figure.js";
+import { announce, debounce, h } from "../ui.js";
+import { fromApi } from "./comparison.js";
+import { differenceFigure, differenceRows, groupRows } from "./compare-figure.js";
+import { choose, problemNotice, refill, scopeField, segments } from "./controls.js";
+import { read, strongest } from "./reading.js";
+import { known, scope, study, windowNames } from "./store.js";
+
+const BY = [["condition", "Condition"], ["tag", "Tag"], ["participant", "Participant"]];
+const MEASURES = [["share", "Share of measured time"], ["mean_posterior", "Mean probability"]];
+const NAMES = { share: "Share of measured time", mean_posterior: "Mean probability" };
+const EXCLUDED = 5;
+
+const choice = { by: "condition", measure: "share", window: "", pair: "" };
+const place = document.getElementById("compare");
+const controls = document.getElementById("compare-controls");
+const parts = {};
+let asked = 0;
+let tags = null;
+
+export function startCompare() {
+  parts.reading = h("div", { class: "study-reading" });
+  parts.groups = h("div", { class: "panel" });
+  parts.differences = h("div", { class: "panel", hidden: true });
+  parts.pair = h("div");
+  parts.excluded = h("div", { class: "study-excluded" });
+  parts.figures = h("div", { class: "study-compared" }, parts.groups, parts.differences);
+  place.append(parts.reading, parts.figures, parts.excluded);
+  const later = debounce(load, 600);
+  study.addEventListener("scope", () => { drawControls(); load(); });
+  study.addEventListener("results", () => { if (known("tags").join("\n") !== tags) drawControls(); later(); });
+  study.addEventListener("windows", drawControls);
+  drawControls();
+  load();
+}
+
+function drawControls() {
+  tags = known("tags").join("\n");
+  const take = (name) => (value) => { choice[name] = value; load(); };
+  if (!windowNames.includes(choice.window)) choice.window = "";
+  const times = [["", "Whole videos"], ...windowNames.map((name) => [name, `Window “${name}”`])];
+  refill(controls, segments("Compare by", BY, choice.by, take("by")), segments("Measure", MEASURES, choice.measure, take("measure")),
+    scopeField("compare-tag"), windowNames.length > 0 && choose("compare-window", "Time", times, choice.window, take("window")), parts.pair);
+}
+
+async function load() {
+  const turn = (asked += 1);
+  const { by, measure, window } = choice;
+  place.setAttribute("aria-busy", "true");
+  try {
+    const result = await api.get("/study/compare", { by, measure, window, tag: scope.tag });
+    if (turn === asked) show(fromApi(result), by, measure);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (turn !== asked) return;
+    parts.reading.replaceChildren(problemNotice(`The comparison could not be made. ${error.detail}`, load));
+    parts.figures.hidden = true;
+    parts.excluded.replaceChildren();
+  } finally {
+    if (turn === asked) place.removeAttribute("aria-busy");
+  }
+}
+
+function show(result, by, measure) {
+  const { groups, differences, figure, excluded, method, notes } = result;
+  const words = read(result, by, measure);
+  const cautions = [...words.cautions, ...notes];
+  const line = (sentence) => sentence.map((part) => (part.aside ? h("span", { class: "study-aside" }, part.aside) : part.name ? h("em", {}, part.name) : part));
+  refill(parts.reading,
+    h("p", { class: "study-lead" }, line(words.lead)),
+    words.more.length > 0 && h("ul", {}, words.more.map((sentence) => h("li", {}, line(sentence)))),
+    cautions.length > 0 && h("ul", { class: "study-caution" }, cautions.map((text) => h("li", {}, text))));
+  if (place.dataset.told) announce(parts.reading.firstElementChild.textContent);
+  place.dataset.told = "yes";
+  parts.figures.hidden = groups.length === 0;
+  if (groups.length) showFigure(parts.groups, figure, { title: `${NAMES[measure]} by ${by}`, tableRows: groupRows(groups), filename: `visagram-${by}-${measure}` });
+  else clearFigure(parts.groups);
+  showDifferences(differences, measure);
+  showExcluded(excluded, method);
+}
+
+function showDifferences(differences, measure) {
+  const pairs = new Map(differences.map((each) => [JSON.stringify([each.a, each.b]), [each.a, each.b]]));
+  parts.differences.hidden = pairs.size === 0;
+  if (!pairs.size) {
+    parts.pair.replaceChildren();
+    clearFigure(parts.differences);
+    return;
+  }
+  if (!pairs.has(choice.pair)) {
+    const { a, b } = strongest(differences) ?? differences[0];
+    choice.pair = JSON.stringify([a, b]);
+  }
+  const draw = () => {
+    const [a, b] = pairs.get(choice.pair);
+    const rows = differences.filter((each) => each.a === a && each.b === b);
+    showFigure(parts.differences, differenceFigure(rows, [a, b]), {
+      title: `Difference: ${a} minus ${b}`, tableRows: differenceRows(rows), filename: `visagram-difference-${measure}`,
+    });
+  };
+  const options = [...pairs].map(([value, [a, b]]) => [value, `${a} minus ${b}`]);
+  refill(parts.pair, pairs.size > 1 && choose("pair", "Difference", options, choice.pair, (value) => { choice.pair = value; draw(); }));
+  draw();
+}
+
+function showExcluded(excluded, method) {
+  const reasons = byReason(excluded);
+  const link = ({ id, name }) => h("a", { href: `/videos/${encodeURIComponent(id)}` }, name);
+  const items = [...reasons].map(([reason, some]) => {
+    const rest = some.length - EXCLUDED;
+    return h("li", {}, h("strong", {}, reason[0].toUpperCase() + reason.slice(1)), ": ", some.slice(0, EXCLUDED).flatMap((video, nth) => [nth ? ", " : "", link(video)]), rest > 0 ? ` and ${rest} more` : "");
+  });
+  refill(parts.excluded,
+    items.length > 0 && h("div", {}, h("h3", {}, excluded.length === 1 ? "One video is not in it" : `${excluded.length} videos are not in it`), h("ul", {}, items)),
+    method && h("div", {}, h("h3", {}, "How this is computed"), h("p", { class: "muted" }, method)));
+}
+
+function byReason(excluded) {
+  const reasons = new Map();
+  for (const video of excluded) reasons.set(video.reason, [...(reasons.get(video.reason) ?? []), video]);
+  return reasons;
+}

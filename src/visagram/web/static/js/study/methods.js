@@ -1,0 +1,48 @@
+// The methods paragraph, to paste into a paper.
+import { api, Problem } from "../api.js";
+import { debounce, h, icon, toast } from "../ui.js";
+import { problemNotice } from "./controls.js";
+import { scope, study } from "./store.js";
+
+const place = document.getElementById("methods-text");
+let asked = 0;
+
+export function startMethods() {
+  study.addEventListener("scope", load);
+  study.addEventListener("results", debounce(load, 600));
+  load();
+}
+
+async function load() {
+  const turn = (asked += 1);
+  try {
+    const { text } = await api.get("/study/methods", { tag: scope.tag });
+    if (turn === asked) show(text);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (turn === asked) place.replaceChildren(problemNotice(`The paragraph could not be written. ${error.detail}`, load));
+  }
+}
+
+function show(text) {
+  if (!text?.trim()) {
+    place.replaceChildren(h("p", { class: "study-quiet" }, "There is nothing to describe yet: the paragraph appears with the first analysed video."));
+    return;
+  }
+  const words = h("div", { class: "prose", tabindex: "-1" }, text.trim().split(/\n\s*\n/).map((paragraph) => h("p", {}, paragraph)));
+  const button = h("button", { class: "button", type: "button" }, icon("copy"), "Copy the paragraph");
+  button.addEventListener("click", () => copy(text.trim(), words));
+  place.replaceChildren(h("div", { class: "panel study-methods" }, scope.tag ? h("p", { class: "muted small" }, `For the videos tagged “${scope.tag}”.`) : null, words, button));
+}
+
+async function copy(text, words) {
+  // Browsers keep the clipboard for https and localhost; elsewhere the text is selected for the person to copy.
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    toast("The methods paragraph is copied.", { kind: "done" });
+    return;
+  }
+  getSelection().selectAllChildren(words);
+  words.focus();
+  toast("The paragraph is selected: press Ctrl+C (⌘C on a Mac) to copy it.");
+}

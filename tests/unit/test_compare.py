@@ -1,0 +1,222 @@
+"""Conditions compared: known answers, simulated coverage, and what is not said of too few participants."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from visagram.core.compare import Comparison, Difference, Mean, Unit, compare, holm, mean_interval, to_json
+from visagram.core.types import EXPRESSIONS
+
+HAPPY, NEUTRAL = EXPRESSIONS.index("happy"), EXPRESSIONS.index("neutral")
+
+
+def values(happy: float) -> tuple[float, ...]:
+    return tuple(happy if k == HAPPY else 1 - happy if k == NEUTRAL else 0.0 for k in range(7))
+
+
+def units(group: str, shares: list[float] | NDArray[np.float64], names: str = "p", seconds: float = 60.0) -> list[Unit]:
+    return [Unit(group, f"{names}{k:03}", values(float(share)), seconds) for k, share in enumerate(shares)]
+
+
+def happy(found: Comparison, group: int = 0) -> Mean:
+    return found.groups[group].means[HAPPY]
+
+
+def difference(found: Comparison) -> Difference:
+    return next(d for d in found.differences if d.expression == "happy")
+
+
+def test_a_participants_parts_are_averaged_by_measured_time_first() -> None:
+    found = compare(
+        [
+            Unit("film", "ada", values(0.2), 30.0),
+            Unit("film", "ada", values(0.8), 10.0),
+            Unit("film", "ada", values(1.0), 0.0),
+            Unit("film", "bob", values(0.5), 900.0),
+        ]
+    )
+    (group,) = found.groups
+    assert (group.participants, group.n, group.measured) == (("ada", "bob"), 2, 940.0)
+    assert [row[HAPPY] for row in group.values] == pytest.approx([0.35, 0.5])
+    assert happy(found).value == pytest.approx(0.425)
+    assert happy(found).deviation == pytest.approx(np.std([0.35, 0.5], ddof=1))
+
+
+def test_copies_of_a_participants_videos_add_no_certainty() -> None:
+    once = units("film", [0.2, 0.4, 0.5, 0.9])
+    assert compare(once).groups[0].means == compare(once * 3).groups[0].means
+
+
+def test_one_participant_has_no_interval_and_the_comparison_says_so() -> None:
+    found = compare(units("film", [0.4]) + units("call", [0.1, 0.3], "q"))
+    assert (happy(found).value, happy(found).low, happy(found).high, happy(found).deviation) == (0.4, None, None, None)
+    assert found.notes[0] == "film: one participant, so there is no interval."
+    lonely = difference(found)
+    assert (lonely.low, lonely.p, lonely.p_holm, lonely.effect, lonely.test) == (None, None, None, None, "")
+    assert lonely.value == pytest.approx(-0.2)
+
+
+def test_an_expression_that_is_the_same_in_everybody_has_no_interval() -> None:
+    found = compare(units("film", [0.0, 0.0, 0.0]) + units("call", [0.0, 0.0, 0.0], "q"))
+    assert (happy(found).value, happy(found).low) == (0.0, None)
+    assert difference(found).p is None
+
+
+def test_welch_is_the_textbooks() -> None:
+    one, other = [0.1, 0.25, 0.3, 0.42], [0.3, 0.5, 0.45, 0.6, 0.9]
+    found = difference(compare(units("a", one) + units("b", other, "q")))
+    book = stats.ttest_ind(other, one, equal_var=False)
+    interval = book.confidence_interval()
+    assert (found.test, found.n) == ("Welch t", (4, 5))
+    assert (found.p, found.low, found.high) == pytest.approx((book.pvalue, interval.low, interval.high))
+    pooled = math.sqrt((3 * np.var(one, ddof=1) + 4 * np.var(other, ddof=1)) / 7)
+    # J(7) = 0.888, Hedges 1981, table 1.
+    assert found.effect == pytest.approx((np.mean(other) - np.mean(one)) / pooled * 0.888, rel=1e-3)
+
+
+def test_the_same_participants_in_both_are_paired() -> None:
+    one, other = np.array([0.1, 0.25, 0.3, 0.42]), np.array([0.2, 0.3, 0.45, 0.5])
+    found = difference(compare(units("a", one) + units("b", other)))
+    book = stats.ttest_rel(other, one)
+    interval = book.confidence_interval()
+    assert (found.test, found.n) == ("paired t", (4,))
+    assert (found.p, found.low, found.high) == pytest.approx((book.pvalue, interval.low, interval.high))
+    scale = (one.std(ddof=1) + other.std(ddof=1)) / 2
+    assert found.effect == pytest.approx((other - one).mean() / scale * 0.7236, rel=1e-3)
+
+
+def test_whoever_appears_in_one_condition_alone_is_left_out_of_pairs_and_named() -> None:
+    found = compare(units("a", [0.1, 0.25, 0.3, 0.42]) + units("b", [0.2, 0.35, 0.33]))
+    assert (difference(found).test, difference(found).n) == ("paired t", (3,))
+    assert difference(found).value == pytest.approx(np.mean([0.1, 0.1, 0.03]))
+    assert any("1 who appear in only one of them are left out" in note for note in found.notes)
+
+
+def test_a_few_who_appear_in_both_do_not_make_pairs_but_are_named() -> None:
+    found = compare(units("a", [0.1, 0.2, 0.3, 0.4, 0.5]) + units("b", [0.2]) + units("b", [0.3, 0.4, 0.1, 0.2], "q"))
+    assert difference(found).test == "Welch t"
+    assert any("1 who appear in both are treated as different" in note for note in found.notes)
+
+
+def test_every_pair_of_groups_is_compared() -> None:
+    found = compare(units("a", [0.1, 0.2]) + units("b", [0.2, 0.4], "q") + units("c", [0.5, 0.4], "r"))
+    assert {(d.first, d.second) for d in found.differences} == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert len(found.differences) == 21
+
+
+def test_rare_expressions_of_few_participants_come_with_a_warning() -> None:
+    assert any("too narrow" in note for note in compare(units("a", [0.0, 0.0, 0.02, 0.1])).notes)
+    assert not any("too narrow" in note for note in compare(units("a", [0.0, 0.0, 0.02, 0.1] * 3)).notes)
+    assert not any("too narrow" in note for note in compare(units("a", [0.5, 0.6, 0.7])).notes)
+
+
+def test_holm_is_the_textbooks() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([None, 0.02, None, 0.5]) == [None, 0.04, None, 0.5]
+    assert holm([]) == []
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=8))
+def test_corrected_p_values_are_larger_and_in_the_same_order(p: list[float | None]) -> None:
+    corrected = holm(p)
+    assert [c is None for c in corrected] == [v is None for v in p]
+    known = [(v, c) for v, c in zip(p, corrected, strict=True) if v is not None and c is not None]
+    assert all(v <= c <= 1 for v, c in known)
+    assert all(c <= d for (v, c), (w, d) in itertools.permutations(known, 2) if v < w)
+
+
+shares = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+@settings(deadline=None)
+@given(shares, shares, st.booleans())
+def test_whatever_is_compared_numbers_are_in_their_ranges(one: list[float], other: list[float], same: bool) -> None:
+    found = compare(units("a", one) + units("b", other, "p" if same else "q"))
+    for group in found.groups:
+        for mean in group.means:
+            assert 0 <= mean.value <= 1
+            if mean.low is not None and mean.high is not None:
+                assert 0 <= mean.low <= mean.value <= mean.high <= 1
+    for d in found.differences:
+        if d.low is not None and d.high is not None and d.p is not None and d.p_holm is not None:
+            assert -1 <= d.low <= d.value <= d.high <= 1
+            assert 0 <= d.p <= d.p_holm <= 1
+            # The interval and the test agree on whether zero is possible.
+            assert (d.low > 0 or d.high < 0) == (d.p < 0.05) or abs(d.p - 0.05) < 1e-6
+    assert json.loads(json.dumps(to_json(found), allow_nan=False)) == to_json(found)
+
+
+@settings(deadline=None)
+@given(shares, shares)
+def test_exchanging_the_groups_changes_the_sign_alone(one: list[float], other: list[float]) -> None:
+    there = difference(compare(units("a", one) + units("b", other, "q")))
+    back = difference(compare(units("b", other, "q") + units("a", one)))
+    assert there.value == pytest.approx(-back.value)
+    assert (there.p is None) == (back.p is None)
+    if there.p is not None and there.low is not None and back.high is not None:
+        assert there.p == pytest.approx(back.p)
+        assert there.low == pytest.approx(-back.high)
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    one = units("a", [0.1, 0.5, 0.3]) + units("b", [0.2, 0.7, 0.4])
+    assert compare(one).groups[0].means == compare(one[:3][::-1] + one[3:][::-1]).groups[0].means
+
+
+def coverage(mean: float, spread: float, n: int, runs: int) -> float:
+    """How often the interval of a group of n holds the true mean of a beta distribution."""
+    random = np.random.default_rng(n)
+    drawn = random.beta(mean * spread, (1 - mean) * spread, (runs, n))
+    hits = [interval[0] <= mean <= interval[1] for row in drawn if (interval := mean_interval(row))]
+    return sum(hits) / runs
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    assert 0.91 <= coverage(0.3, 4, 8, 500) <= 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [5, 10, 20, 30])
+@pytest.mark.parametrize(
+    ("mean", "spread", "least"),
+    [
+        *((0.5, spread, 0.93) for spread in (1.5, 4, 15)),
+        *((0.3, spread, 0.93) for spread in (1.5, 4, 15)),
+        *((0.1, spread, least) for spread, least in ((1.5, 0.82), (4, 0.90), (15, 0.92))),
+    ],
+)
+def test_intervals_of_means_cover_from_5_to_30_participants(mean: float, spread: float, least: float, n: int) -> None:
+    covered = coverage(mean, spread, n, 2000)
+    assert least <= covered <= 0.985
+    random = np.random.default_rng(n)
+    drawn = random.beta(mean * spread, (1 - mean) * spread, (2000, n))
+    half = stats.t.ppf(0.975, n - 1) * drawn.std(axis=1, ddof=1) / np.sqrt(n)
+    plain = (np.abs(drawn.mean(axis=1) - mean) <= half).mean()
+    assert covered >= plain - 0.01, "the plain t interval would do"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same", [True, False], ids=["paired", "Welch"])
+@pytest.mark.parametrize("n", [5, 10, 20, 30])
+@pytest.mark.parametrize(("one", "other"), [(0.2, 0.2), (0.1, 0.3), (0.3, 0.6)])
+def test_intervals_of_differences_cover_from_5_to_30_participants(one: float, other: float, n: int, same: bool) -> None:
+    random = np.random.default_rng(n)
+    hits = 0
+    for _ in range(400):
+        # Those who show much in one condition show much in the other: ranks are shared in part.
+        common = random.normal(size=n)
+        ranks = [stats.norm.cdf(0.7 * common * same + np.sqrt(1 - 0.49 * same) * random.normal(size=n)) for _ in "ab"]
+        drawn = [stats.beta.ppf(rank, mean * 4, (1 - mean) * 4) for rank, mean in zip(ranks, (one, other), strict=True)]
+        found = difference(compare(units("a", drawn[0]) + units("b", drawn[1], "p" if same else "q")))
+        assert found.low is not None and found.high is not None
+        hits += found.low <= other - one <= found.high
+    assert 0.90 <= hits / 400 <= 0.99

@@ -1,0 +1,96 @@
+"""A data folder as a supervisor makes it, work done in this process, and the serving process on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from visagram.jobs.leases import Leases
+from visagram.jobs.run import Runner
+from visagram.jobs.service import Service
+from visagram.jobs.storage import Storage
+from visagram.jobs.store import Store
+from visagram.settings import ServerSettings, Settings
+
+
+def open_service(folder: Path, **server: object) -> Service:
+    """Make a data folder, or use the one that is there, and open it."""
+    chosen = ServerSettings(**{"data": str(folder), "keep_free": 1, **server})
+    storage = Storage(chosen.folder, chosen.keep_free << 20)
+    storage.make()
+    store = Store.of_folder(chosen.folder)
+    store.migrate()
+    store.close()
+    return Service.open(Settings(), chosen)
+
+
+def work(service: Service) -> None:
+    """Do all units that wait, in this process."""
+    queue = Leases(service.store, "test", 30.0)
+    runner = Runner(service.store, service.storage, queue, service.settings)
+    try:
+        while (lease := queue.claim()) is not None:
+            runner.run(lease)
+    finally:
+        runner.close()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A serving process as the supervisor starts it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self, timeout: float = 30.0) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError), contextlib.closing(self.connect(1.0)) as connection:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        return False
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(service: Service, **server: object) -> Iterator[Live]:
+    """Start the server on a data folder, and end it as the supervisor does."""
+    port = free_port()
+    chosen = dataclasses.replace(service.server, **{"port": port, **server})
+    message = {"settings": dataclasses.asdict(service.settings), "server": dataclasses.asdict(chosen)}
+    process = subprocess.Popen([sys.executable, "-P", "-m", "visagram.web.server"], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+    process.stdin.flush()
+    live = Live(process, port)
+    try:
+        deadline = time.monotonic() + 30
+        while not live.answers():
+            assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.05)
+        yield live
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait()
