@@ -105,7 +105,7 @@ def test_a_decoder_that_crashes_each_time_ends_its_job_alone(service, clip):
 
 
 def test_a_decoder_that_hangs_is_ended_and_its_work_done_again(tmp_path, clip, undisturbed):
-    service = open_service(tmp_path, Settings(stall_timeout=3.0), lease_seconds=LEASE, workers=2)
+    service = open_service(tmp_path, Settings(stall_timeout=8.0), lease_seconds=LEASE, workers=2)
     with Supervised(service):
         _, analysis = upload(service, clip, {})
         (_, runner), *_ = wait_for(lambda: leased(service, SEGMENT), 30, every=0.001)

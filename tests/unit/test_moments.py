@@ -117,7 +117,7 @@ def test_two_hours_of_five_people_take_less_than_half_a_second() -> None:
     ]
     rows = Observations.concatenate(parts)
     rows = rows[np.argsort(rows.time, kind="stable")]
-    began = time.perf_counter()
+    began = time.process_time()
     found = moments(rows, range(1, 6))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert len(found) == 5 * 7 * MOST

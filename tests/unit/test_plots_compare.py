@@ -12,7 +12,6 @@ from factories import UGLY_NAMES, make_report, no_people, unusable_person
 from visagram.core.compare import Unit, compare
 from visagram.core.types import EXPRESSIONS
 from visagram.plots import PALETTE, PATTERNS, people_figure, study_figure
-from visagram.plots import compare as compare_people
 from visagram.plots.rows import Panel
 from visagram.plots.style import LONGEST_LABEL, distinct
 
@@ -44,7 +43,6 @@ def test_people_are_compared_expression_by_expression() -> None:
     assert list(figure.layout.yaxis.ticktext) == ["Ada", "Bob"] * 7
     assert [note.text for note in figure.layout.annotations] == list(EXPRESSIONS)
     assert "apparent expression" in figure.layout.xaxis.title.text
-    assert compare_people(make_report(names=["Ada", "Bob"]).people) == figure
 
 
 def test_bars_lie_beside_their_labels() -> None:

@@ -157,7 +157,7 @@ def test_two_hours_of_five_people_take_less_than_a_second_and_a_half() -> None:
     parts = [person_rows(p, np.arange(180_000) / 25, np.full(180_000, 0.04), p) for p in range(1, 6)]
     rows = Observations.concatenate(parts)
     rows = rows[np.argsort(rows.time, kind="stable")]
-    began = time.perf_counter()
+    began = time.process_time()
     built: Pyramid = pyramid(rows, range(1, 6), 0.0, 7200.0)
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
     assert sum(level.nbytes for level in built.levels) < 5_000_000

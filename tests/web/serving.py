@@ -44,6 +44,16 @@ def work(service: Service) -> None:
         runner.close()
 
 
+def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--B--\r\n") -> bytes:
+    """A form of (field, file name or None, content), its boundary B."""
+    body = b""
+    for name, filename, content in parts:
+        head = f'--B\r\nContent-Disposition: form-data; name="{name}"'
+        head += "" if filename is None else f'; filename="{filename}"'
+        body += head.encode() + b"\r\n\r\n" + content + b"\r\n"
+    return body + end
+
+
 @dataclass(frozen=True)
 class Live:
     """A serving process as the supervisor starts it."""

@@ -206,7 +206,7 @@ class _Group(NamedTuple):
     """A row group of an open file. bounds: first and last time and the longest span, where the file tells."""
 
     file: pq.ParquetFile
-    index: int
+    place: int
     bounds: tuple[float, float, float] | None
 
     def possible(self, chosen: _Slice) -> bool:
@@ -215,11 +215,11 @@ class _Group(NamedTuple):
     def number(self, chosen: _Slice) -> int:
         """Of chosen rows."""
         if self.bounds is not None and chosen.certain(*self.bounds[:2]):
-            return int(self.file.metadata.row_group(self.index).num_rows)
+            return int(self.file.metadata.row_group(self.place).num_rows)
         return int(chosen.mask(self.read(_KEYS)).sum())
 
     def read(self, columns: list[str]) -> pa.Table:
-        return self.file.read_row_group(self.index, columns)
+        return self.file.read_row_group(self.place, columns)
 
 
 @contextmanager

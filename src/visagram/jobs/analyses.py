@@ -166,7 +166,7 @@ class Analyses:
             view = read_report(folder / "view" if chosen else machine)
             with self._store.write() as session:
                 current = self.finished(session, who, analysis.id)
-                if len(current.changes) != len(analysis.changes):
+                if [c.id for c in current.changes] != [c.id for c in analysis.changes]:
                     raise Conflict("Somebody else changed these people meanwhile: look again.")
                 if change is None:
                     session.delete(current.changes[-1])

@@ -112,12 +112,6 @@ class Leases:
         with self._store.write() as session:
             fail(session, _held(session, lease).job, code, detail)
 
-    def give_back(self, lease: Lease) -> None:
-        """Leave the unit to another process, which counts as an attempt."""
-        with self._store.write() as session:
-            unit = _held(session, lease)
-            unit.state, unit.lease_owner, unit.lease_until = READY, None, None
-
 
 def add_job(session: Session, kind: str, first: str, **of: Any) -> Job:
     """A new job with its first unit."""

@@ -22,7 +22,7 @@ import visagram.wire as wire
 from visagram.analysis import Part, assemble, plan_video
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import VideoFacts
-from visagram.errors import DecodeFailed, VisagramError
+from visagram.errors import DecodeFailed, StorageFull, VisagramError
 from visagram.export.read import read_report
 from visagram.export.view import write_view
 from visagram.files import output_error, replace_file
@@ -35,6 +35,7 @@ from visagram.settings import Settings, tuples
 from visagram.workers import Workers
 
 BEAT_SECONDS = 1.0
+GIVE_UP_TRIES = 5
 FRESH_PREVIEW = 4.0
 """Seconds for which another process' preview of the same job is not replaced."""
 
@@ -65,17 +66,28 @@ class Runner:
         except LeaseLost:
             self._stop()
         except VisagramError as error:
-            self._stop()
-            with contextlib.suppress(LeaseLost):
-                if heart.lost:
-                    return
-                self._queue.give_up(lease, error.code, str(error))
+            self._give_up(lease, heart, error)
         except OSError as error:
-            if heart.lost:
+            self._give_up(lease, heart, output_error(self._storage.work(lease.job), error))
+        except OperationalError as error:
+            # A database that is only busy is no reason to give up: the lease runs out and the unit is done again.
+            if _is_full(error):
+                self._give_up(lease, heart, StorageFull("The disk is full: free some space and try again."))
+
+    def _give_up(self, lease: Lease, heart: _Heart, error: VisagramError) -> None:
+        """End the job; on a full disk its own files go first, so that this can be written."""
+        self._stop()
+        if heart.lost:
+            return
+        if isinstance(error, StorageFull):
+            self._storage.remove(self._storage.work(lease.job))
+        for _ in range(GIVE_UP_TRIES):
+            try:
+                return self._queue.give_up(lease, error.code, str(error))
+            except LeaseLost:
                 return
-            with contextlib.suppress(LeaseLost):
-                refused = output_error(self._storage.work(lease.job), error)
-                self._queue.give_up(lease, refused.code, str(refused))
+            except OperationalError:
+                time.sleep(BEAT_SECONDS)
 
     def close(self) -> None:
         self._stop()
@@ -288,6 +300,10 @@ class _Heart:
             return
         self.lost = True
         self._stop()
+
+
+def _is_full(error: OperationalError) -> bool:
+    return "full" in str(error.orig)
 
 
 def _read_part(path: Path, segment: Segment) -> Part:

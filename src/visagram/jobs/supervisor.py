@@ -32,7 +32,7 @@ from visagram.settings import ServerSettings, Settings, cores
 LOCK_SECONDS = 5.0
 """How long to wait for the lock: a server that was just killed may take a moment to vanish."""
 WATCH_SECONDS = 0.5
-TIDY_SECONDS = 2.0
+TIDY_SECONDS = 60.0
 RESTART_SECONDS = (0.2, 1.0, 5.0, 20.0)
 """Waits before a child that dies at once is started again."""
 LIVED = 30.0
@@ -89,11 +89,11 @@ class Supervisor:
         while not self._over.is_set():
             for child in self._children:
                 child.keep(message)
-            if time.monotonic() - tidied > TIDY_SECONDS:
-                # A full disk must not end the server: deleting is how space comes back.
-                with contextlib.suppress(OperationalError, OSError):
+            # A full disk must not end the server: deleting is how space comes back.
+            with contextlib.suppress(OperationalError, OSError):
+                if not tidied or time.monotonic() - tidied > TIDY_SECONDS or videos.untidy():
                     videos.tidy()
-                tidied = time.monotonic()
+                    tidied = time.monotonic()
             if waiting is not None and _answers(self._server):
                 waiting()
                 waiting = None

@@ -132,9 +132,9 @@ class Uploads:
         """
         with self._store.read() as session:
             upload = self._get(session, who, id)
-        if upload.video_id is not None:
-            return upload.video_id, self._newest(who, upload.video_id)
         path, wanted = self._storage.upload(id), Wanted.from_json(upload.request)
+        if upload.video_id is not None:
+            return upload.video_id, self._analysis(who, upload.video_id, wanted)
         size = path.stat().st_size
         if upload.length not in (UNKNOWN, size):
             raise Conflict(f"The upload is not complete: {size:,} of {upload.length:,} bytes arrived.")
@@ -145,10 +145,7 @@ class Uploads:
             os.fsync(file.fileno())
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         video = self._videos.add(who, path, sha256, upload.name, wanted.labels, upload=id)
-        analysis = None
-        if wanted.settings is not None:
-            analysis, _ = self._analyses.create(who, video, wanted.settings)
-        return video, analysis
+        return video, self._analysis(who, video, wanted)
 
     def drop(self, who: Who, id: str) -> None:
         """Forget an upload and its bytes."""
@@ -173,10 +170,9 @@ class Uploads:
         except FileNotFoundError:
             return upload.length if upload.video_id is not None else 0
 
-    def _newest(self, who: Who, video: str) -> str | None:
-        with self._store.read() as session:
-            analyses = self._videos.get(session, who, video, deleted=True).analyses
-            return analyses[-1].id if analyses else None
+    def _analysis(self, who: Who, video: str, wanted: Wanted) -> str | None:
+        """The analysis that was asked for with an upload: asking again gives the same."""
+        return None if wanted.settings is None else self._analyses.create(who, video, wanted.settings)[0]
 
     def _get(self, session: Session, who: Who, id: str) -> Upload:
         upload = session.scalar(select(Upload).where(Upload.id == id, Upload.owner_id == who.owner))

@@ -168,6 +168,15 @@ class Videos:
             log(session, who, "delete window", window.name)
             session.delete(window)
 
+    def untidy(self) -> bool:
+        """Whether `tidy` has something to do that people wait for; cheap enough to ask every few seconds."""
+        with self._store.read() as session:
+            over = select(Video.id).where(Video.purge_at <= time.time()).limit(1)
+            unused = select(Output.key).where(Output.key.not_in(select(Analysis.output_id))).limit(1)
+            if session.scalar(over) is not None or session.scalar(unused) is not None:
+                return True
+            return bool(set(self._storage.names("work")) - set(map(str, leases.active_jobs(session))))
+
     def tidy(self) -> int:
         """Forget what was deleted, is too old or was abandoned, and return how many bytes that freed."""
         now, settings = time.time(), self._settings

@@ -141,14 +141,11 @@ class _Reader:
         return taken
 
     def straight(self, wanted: NDArray[np.float64], *, keys_only: bool) -> dict[float, NDArray[np.uint8]]:
-        """Frames soon after the `wanted` times, in one pass. keys_only: of packets in the order stored."""
+        """The first frames at or after the `wanted` times, in one pass. keys_only: of packets in the order stored."""
         taken: dict[float, NDArray[np.uint8]] = {}
         due = 0
         with open_video(self._source.path, self._source.settings) as (container, stream):
             stream.thread_type, stream.codec_context.thread_count = "AUTO", min(cores(), MOST_THREADS)
-            if len(self._source.timeline.pts):
-                # Frames that no other needs are half of the work; without timestamps they must be counted.
-                stream.codec_context.skip_frame = "NONREF"
             for time, frame in self._keys_in_order(container, stream) if keys_only else self._all(container, stream):
                 if not taken or (due < len(wanted) and time >= wanted[due]):
                     taken[time] = self._picture(frame, *self._size)

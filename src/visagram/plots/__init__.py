@@ -1,6 +1,6 @@
 """The figures, once: the web page, the HTML report and notebooks show the same ones."""
 
-from visagram.plots.people import compare, distribution, people_figure
+from visagram.plots.people import distribution, people_figure
 from visagram.plots.study import study_figure
 from visagram.plots.style import PALETTE, PATTERNS
 from visagram.plots.timeline import BOTTOM_PIXELS, LABEL_FROM, LANE, LANE_PIXELS, STRIP, TOP_PIXELS, timeline
@@ -14,7 +14,6 @@ __all__ = [
     "PATTERNS",
     "STRIP",
     "TOP_PIXELS",
-    "compare",
     "distribution",
     "people_figure",
     "study_figure",

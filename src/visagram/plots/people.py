@@ -55,16 +55,11 @@ def distribution(person: Person) -> go.Figure:
 
 
 def people_figure(report: Report) -> go.Figure:
-    """`compare` of everybody in a report."""
-    return compare(report.people)
-
-
-def compare(people: Sequence[Person]) -> go.Figure:
     """Share of measured time of each person, expression by expression, with 95 % intervals. Who was never measured has
     a row without a bar."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout=layout())
+    figure, people = go.Figure(layout=layout()), report.people
     if not people:
         figure.add_annotation(text="No face was found, so there is nobody to compare.", showarrow=False)
         return figure

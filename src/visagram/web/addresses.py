@@ -41,8 +41,8 @@ def host_name(host: str) -> str:
 def same_origin(origin: str, host: str) -> bool:
     """Whether an `Origin` is the server that is addressed as `host`. Schemes may differ: a proxy can have ended the
     encryption."""
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+    scheme, found, rest = origin.lower().partition("://")
+    return scheme in ("http", "https") and bool(found) and rest == host.lower()
 
 
 def local_path(wanted: str) -> str:

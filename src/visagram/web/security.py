@@ -181,7 +181,8 @@ class _Guard:
                 raise _unauthorized("This access token is not valid.", ', error="invalid_token"')
             return found, False
         cookie = request.cookies.get(TOKEN_COOKIE)
-        return (self.identify_token(cookie) if cookie else None), bool(cookie)
+        found = self.identify_token(cookie) if cookie else None
+        return found, found is not None
 
     def _ask(self) -> AnyResponse:
         if not for_people():

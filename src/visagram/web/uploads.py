@@ -20,7 +20,7 @@ from visagram.jobs.model import Upload
 from visagram.jobs.service import Service
 from visagram.jobs.storage import Storage
 from visagram.jobs.uploads import UNKNOWN, Wanted
-from visagram.jobs.videos import Labels, shown_name
+from visagram.jobs.videos import Labels, Who, shown_name
 from visagram.settings import Settings
 from visagram.web import shapes
 from visagram.web.connection import set_patience
@@ -88,6 +88,8 @@ def receive_form(service: Service, *, must_analyse: bool = False) -> Received:
     service.storage.reserve(request.content_length or 0)
     with ExitStack() as cleaning:
         form = _Form(service, cleaning, not must_analyse)
+        if "analyse" in request.args and not must_analyse:
+            form.fields["analyse"] = request.args["analyse"]
         form.read(_events(stream.read, boundary))
         received = form.finish()
         cleaning.pop_all()
@@ -159,25 +161,46 @@ class _Form:
         uploads, owner = self.service.uploads, who()
         self._wanted()
         self.upload = id = uploads.begin(owner, shown_name(event.filename), UNKNOWN, Wanted(None))
-        self.cleaning.enter_context(contextlib.suppress(NotFound))
-        self.cleaning.callback(uploads.drop, owner, id)
+        self.cleaning.callback(_forget, self.service, owner, id)
         uploads.append(owner, id, 0, _content(events, uploads.most))
+
+
+def _forget(service: Service, owner: Who, id: str) -> None:
+    with contextlib.suppress(NotFound):
+        service.uploads.drop(owner, id)
 
 
 def _events(read: Callable[[int], bytes], boundary: bytes) -> Iterator[Event]:
     """The parts of a form as they come. Raises `Problem` for what is no form."""
     decoder = MultipartDecoder(boundary, BLOCK + AROUND_FILE, max_parts=MOST_FIELDS)
+    blocks = _whole_lines(read, len(boundary))
     while True:
         try:
             event = decoder.next_event()
         except ValueError as error:
             raise Problem(400, "broken_form", "The form breaks off, or is no multipart/form-data.") from error
         if isinstance(event, NeedData):
-            decoder.receive_data(read(BLOCK) or None)
+            decoder.receive_data(next(blocks, None))
         elif isinstance(event, Epilogue):
             return
         elif not isinstance(event, Preamble):
             yield event
+
+
+def _whole_lines(read: Callable[[int], bytes], boundary: int) -> Iterator[bytes]:
+    """The same bytes in blocks that do not end within what may be a boundary of that length: the decoder takes the line
+    break before a boundary for content where a block ends between the boundary and what closes its line."""
+    held = b""
+    while block := read(BLOCK):
+        block = held + block
+        tail = max(0, len(block) - boundary - len("\r\n----\r\n"))
+        breaks = [at for at in (block.find(b"\r", tail), block.find(b"\n", tail)) if at >= 0]
+        end = min(breaks, default=len(block))
+        held = block[end:]
+        if end:
+            yield block[:end]
+    if held:
+        yield held
 
 
 def _content(events: Iterator[Event], most: int) -> Iterator[bytes]:

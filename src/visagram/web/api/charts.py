@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagram.core.compare import Comparison
-from visagram.core.types import EXPRESSIONS, Person
+from visagram.core.types import EXPRESSIONS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,9 +28,9 @@ class Mark(NamedTuple):
     high: float | None
 
 
-def of_people(people: Sequence[Person]) -> go.Figure:
-    """Each person's share of measured time under each apparent expression."""
-    series = [(p.name, [Mark(s.value, s.low, s.high) for s in p.shares]) for p in people if p.shares]
+def of_people(people: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Each person's share of measured time under each apparent expression. people: as in `report.json`."""
+    series = [(p["name"], [Mark(**p["shares"][name]) for name in EXPRESSIONS]) for p in people if p["shares"]]
     return _side_by_side(series, "share of measured time", "Nobody was measured.")
 
 

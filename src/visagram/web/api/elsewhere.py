@@ -134,6 +134,13 @@ OTHER_PATHS: dict[str, dict[str, Any]] = {
                 "507": {},
             },
         },
+        "post": {
+            "operationId": "post_api_uploads_override_method",
+            "tags": ["Uploads"],
+            "summary": "Do what another method would, where a proxy does not let it through",
+            "parameters": [_ID, _VERSION, _header("X-HTTP-Method-Override", "PATCH or DELETE.")],
+            "responses": {"204": {"description": "As the method that stands in the header."}},
+        },
         "delete": {
             "operationId": "delete_api_uploads_drop_upload",
             "tags": ["Uploads"],

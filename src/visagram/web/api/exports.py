@@ -16,12 +16,13 @@ from visagram.jobs.run import annotated_file
 from visagram.jobs.service import Service
 from visagram.jobs.storage import size_of
 from visagram.web import shapes
-from visagram.web.api.answers import answer, file, page, tag_of
+from visagram.web.api.answers import REVALIDATE, answer, file, page, tag_of
 from visagram.web.api.docs import BYTES, also, part, said
 from visagram.web.api.found import Result, find_result
 from visagram.web.api.made import EXPORTS, Made
 from visagram.web.api.names import file_name
-from visagram.web.api.result_schemas import DrawingOut, ExportPage, SelectionQuery
+from visagram.web.api.result_queries import SelectionQuery
+from visagram.web.api.result_schemas import DrawingOut, ExportPage
 from visagram.web.api.writers import WHOLE, Selection
 from visagram.web.problems import problem_response
 from visagram.web.security import who
@@ -111,7 +112,9 @@ def exports_routes(service: Service) -> APIBlueprint:
             formats = ", ".join(format for format, export in EXPORTS.items() if export.cut)
             raise UsageError(f"Only {formats} can be cut to start, end and person.")
         part = made.cut(result, format, chosen)
-        return send_file(part, export.kind, as_attachment=True, download_name=name, max_age=0)
+        response = send_file(part, export.kind, as_attachment=True, download_name=name)
+        response.headers["Cache-Control"] = REVALIDATE
+        return response
 
     return api
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Iterable
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from apiflask import APIBlueprint
 from flask import Response
@@ -11,12 +13,17 @@ from flask import Response
 from visagram import plots
 from visagram.errors import NotFound
 from visagram.jobs.service import Service
-from visagram.report import Report
 from visagram.web.api.answers import tag_of, tagged
 from visagram.web.api.charts import of_people
-from visagram.web.api.found import find_result
-from visagram.web.api.result_schemas import FigureOut, PersonQuery
-from visagram.web.api.writers import named_report
+from visagram.web.api.found import Result, find_result
+from visagram.web.api.result_queries import PersonQuery
+from visagram.web.api.result_schemas import FigureOut
+from visagram.web.api.writers import named_report, named_report_json
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+T = TypeVar("T")
 
 
 def figures_routes(service: Service) -> APIBlueprint:
@@ -34,28 +41,27 @@ def figures_routes(service: Service) -> APIBlueprint:
         intervals, of the person or of the first one. compare: shares of all people side by side.
         """
         result = find_result(service, id)
-        report = _of_person(named_report(result), query["person"])
-        response = Response(_drawn(figure, report).to_json(), mimetype="application/json")
+        response = Response(_drawn(figure, result, query["person"]).to_json(), mimetype="application/json")
         return tagged(response, tag_of(result.tag, result.name, figure, query))
 
     return api
 
 
-def _of_person(report: Report, number: int | None) -> Report:
-    """The report of one person alone, or of everybody."""
-    if number is None:
-        return report
-    people = tuple(person for person in report.people if person.id == number)
-    if not people:
-        raise NotFound(f"There is no person {number} in this result.")
-    return dataclasses.replace(report, people=people)
-
-
-def _drawn(figure: str, report: Report) -> Any:
-    if figure == "timeline":
-        return plots.timeline(report)
+def _drawn(figure: str, result: Result, person: int | None) -> go.Figure:
     if figure == "compare":
-        return of_people(report.people)
-    if not report.people:
+        return of_people(_chosen(named_report_json(result)["people"], itemgetter("id"), person))
+    report = named_report(result)
+    people = tuple(_chosen(report.people, attrgetter("id"), person))
+    if figure == "timeline":
+        return plots.timeline(dataclasses.replace(report, people=people))
+    if not people:
         raise NotFound("Nobody was found, so there is no distribution.")
-    return plots.distribution(report.people[0])
+    return plots.distribution(people[0])
+
+
+def _chosen(people: Iterable[T], number: Callable[[T], int], wanted: int | None) -> list[T]:
+    """One person alone, or everybody."""
+    found = [person for person in people if wanted in (None, number(person))]
+    if wanted is not None and not found:
+        raise NotFound(f"There is no person {wanted} in this result.")
+    return found

@@ -15,7 +15,8 @@ from visagram.jobs.service import Service
 from visagram.web import shapes
 from visagram.web.api.answers import answer, page, tagged
 from visagram.web.api.found import Result, find_result
-from visagram.web.api.result_schemas import ChangePage, MergeIn, NameIn, PersonPage, SplitIn
+from visagram.web.api.result_queries import MergeIn, NameIn, SplitIn
+from visagram.web.api.result_schemas import ChangePage, PersonPage
 from visagram.web.security import who
 
 _PEOPLE = "The people as they are now."
@@ -37,7 +38,7 @@ def people_routes(service: Service) -> APIBlueprint:
         result = find_result(service, id)
         return tagged(answer(page(_people(result))), result.tag)
 
-    @api.patch("/people/<int:n>")
+    @api.patch("/people/<int(max=2147483647):n>")
     @api.input(NameIn, arg_name="change", example={"name": "Anna"})
     @api.output(PersonPage, description=_PEOPLE)
     @api.doc(responses=[409])

@@ -14,7 +14,7 @@ from visagram.jobs.service import Service
 from visagram.web.api.answers import FOREVER, keyed, picture, read_bytes, tag_of
 from visagram.web.api.docs import BYTES
 from visagram.web.api.found import find_result
-from visagram.web.api.result_schemas import FrameQuery
+from visagram.web.api.result_queries import FrameQuery
 from visagram.web.api.stills import Stills
 from visagram.web.security import who
 from visagram.wire import unpack_facts
@@ -24,7 +24,7 @@ def pictures_routes(service: Service, stills: Stills) -> APIBlueprint:
     """Routes below /analyses/{id} that answer with a JPEG."""
     api = APIBlueprint("pictures", __name__, tag="Results", url_prefix="/analyses/<id>")
 
-    @api.get("/people/<int:n>/thumbnail")
+    @api.get("/people/<int(max=2147483647):n>/thumbnail")
     @api.output(BYTES, content_type="image/jpeg", description="The face.")
     @api.doc(responses=[409])
     def person_thumbnail(id: str, n: int) -> Response:
@@ -33,7 +33,7 @@ def pictures_routes(service: Service, stills: Stills) -> APIBlueprint:
         content = read_bytes(result.folder / thumbnail_name(n))
         return picture(content, tag_of(content), keyed(result.tag))
 
-    @api.get("/tracks/<int:track>/thumbnail")
+    @api.get("/tracks/<int(max=2147483647):track>/thumbnail")
     @api.output(BYTES, content_type="image/jpeg", description="The face.")
     @api.doc(responses=[409])
     def track_thumbnail(id: str, track: int) -> Response:

@@ -14,17 +14,8 @@ from visagram.web import shapes
 from visagram.web.api.answers import answer, keyed, page, tag_of, tagged
 from visagram.web.api.docs import BYTES
 from visagram.web.api.found import find_result
-from visagram.web.api.result_schemas import (
-    MOST_BOX_SECONDS,
-    BoxesOut,
-    BoxesQuery,
-    MomentPage,
-    MomentsQuery,
-    ObservationPage,
-    ObservationsQuery,
-    ReportOut,
-    TilesOut,
-)
+from visagram.web.api.result_queries import MOST_BOX_SECONDS, BoxesQuery, MomentsQuery, ObservationsQuery
+from visagram.web.api.result_schemas import BoxesOut, MomentPage, ObservationPage, ReportOut, TilesOut
 from visagram.web.api.writers import named_report_json
 
 SHOWN_WIDTH = 320

@@ -8,7 +8,7 @@ from typing import Any, cast
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
-from marshmallow import ValidationError
+from marshmallow import ValidationError, validates_schema
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 PRESETS = ("accurate", "fast", "original")
@@ -111,6 +111,11 @@ class WindowIn(Schema):
     )
     start = seconds("Where it begins, in seconds.", required=True)
     end = seconds("Where it ends, in seconds; later than `start`.", required=True)
+
+    @validates_schema
+    def in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if {"start", "end"} <= set(data) and data["end"] <= data["start"]:
+            raise ValidationError("This must be later than start.", "end")
 
 
 class WindowOut(Answer):

@@ -102,6 +102,9 @@ class ModelOut(Schema):
     version = String(required=True, metadata=about("Version.", "0.1.0"))
     sha256 = String(required=True, metadata=about("SHA-256 of the file."))
     licence = String(required=True, metadata=about("Licence.", "MIT"))
+    trained_on = String(metadata=about("What it learned from."))
+    metrics = Dict(metadata=about("What was measured of it."))
+    temperature = Float(metadata=about("Divides its logits.", 0.63))
     card = Dict(required=True, metadata=about("The whole card."))
 
 

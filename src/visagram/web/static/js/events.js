@@ -7,6 +7,8 @@ import { online } from "./ui.js";
 const LOCK = "visagram-events";
 const POLL = 2000;
 const STREAM_AGAIN = 30000;
+/** A stream that is back within this time was never missed. */
+const PATIENCE = 2500;
 
 const watchers = new Set();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
@@ -72,11 +74,15 @@ function connect() {
   });
   source.addEventListener("error", () => {
     // CONNECTING: the browser tries again by itself. CLOSED: refused, or no stream left.
-    if (source?.readyState !== EventSource.CLOSED) return tellAll({ kind: "lost", on: true });
+    if (source?.readyState !== EventSource.CLOSED) return setTimeout(tellWhenLost, PATIENCE);
     source = null;
     tellAll({ kind: "poll", on: true });
     retry = setTimeout(connect, STREAM_AGAIN);
   });
+}
+
+function tellWhenLost() {
+  if (source?.readyState === EventSource.CONNECTING) tellAll({ kind: "lost", on: true });
 }
 
 function tellAll(message) {

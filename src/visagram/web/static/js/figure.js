@@ -12,6 +12,7 @@ const CONFIG = { displayModeBar: false, displaylogo: false, displayNotifier: fal
 const PRINT = { ink: "#191c20", muted: "#5c636d", line: "#dcd9d1", surface: "#ffffff" };
 const FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 const EXPORT = { width: 900, scale: 3 };
+const NARROW = 480;
 
 const drawn = new WeakMap();
 let loading = null;
@@ -106,8 +107,12 @@ function problem(again) {
     h("button", { class: "button", type: "button", onclick: again }, "Try again"));
 }
 
-async function draw({ plot, figure }) {
+async function draw(state) {
+  const { plot, figure } = state;
   const { data, layout } = themed(figure, colours());
+  state.narrow = plot.clientWidth < NARROW;
+  // Left alone, plotly leans names to the right and drops those that then stick out.
+  if (state.narrow && layout.xaxis?.ticktext) Object.assign(layout.xaxis, { tickangle: -45, automargin: true });
   // On a touch screen a drag scrolls the page.
   if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
   await window.Plotly.react(plot, data, { ...layout, width: undefined, autosize: true }, CONFIG);
@@ -118,10 +123,11 @@ function follow(state) {
   const redraw = () => plot.isConnected && draw(state);
   document.addEventListener("visagram:theme", redraw);
   let width = plot.clientWidth;
-  const size = new ResizeObserver(() => {
+  const size = new ResizeObserver(async () => {
     if (!plot.clientWidth || plot.clientWidth === width) return;
     width = plot.clientWidth;
-    window.Plotly.Plots.resize(plot);
+    if (width < NARROW !== state.narrow) await draw(state);
+    if (plot.isConnected) window.Plotly.Plots.resize(plot);
   });
   size.observe(plot);
   watchers.push(() => document.removeEventListener("visagram:theme", redraw), () => size.disconnect());

@@ -30,11 +30,14 @@ async function load({ more = false } = {}) {
   }
   if (mine !== latest) return;
   total = answer.total;
+  const focused = document.activeElement;
+  const back = focused.closest(".video")?.dataset.id;
   if (!more) {
     rows.clear();
     at("videos").replaceChildren();
   }
   for (const video of answer.items) place(video);
+  if (back && !focused.isConnected) rows.get(back)?.element.querySelector(focused.matches(".more") ? ".more" : "a.name").focus();
   showState();
 }
 
@@ -110,12 +113,28 @@ async function restore(url) {
   }
 }
 
-/** An analysis has news: its row shows it; a video that is not here yet is fetched. */
+/** An analysis has news: its row shows it; a video that is not here yet is fetched, once. */
 const fetchNew = debounce(() => load(), 400);
+const asked = new Set();
 function news(analysis) {
   const row = rows.get(analysis.video_id);
-  if (row) row.update(analysis);
-  else if (!filtered() && rows.size <= PAGE) fetchNew();
+  if (row) {
+    row.update(analysis);
+    complete(analysis);
+  } else if (!filtered() && rows.size <= PAGE && !asked.has(analysis.video_id)) {
+    asked.add(analysis.video_id);
+    fetchNew();
+  }
+}
+
+/** Poster and length come while a video is analysed, or soon after: asks at each stage, and a few times at the end. */
+const stages = new Map();
+function complete({ video_id: id, state, progress }, tries = 5) {
+  const stage = `${state} ${progress.stage}`;
+  if (!rows.get(id)?.incomplete() || (stages.get(id) === stage && tries === 5)) return;
+  stages.set(id, stage);
+  const again = state === "done" && tries > 0 ? () => setTimeout(() => complete({ video_id: id, state, progress }, tries - 1), 3000) : () => null;
+  api.get(`/videos/${id}`).then((video) => rows.get(id)?.refresh(video), (problem) => problem.name === "Problem" || Promise.reject(problem)).then(again);
 }
 
 async function trySample(event) {

@@ -9,15 +9,26 @@ import { bytes, clock, count, h, icon, openDialog, percent, printable, toast, to
 
 const STAGES = { wait: "Waiting", probe: "Reading the video", analyse: "Measuring faces", summarise: "Summing up", done: "Done" };
 
-/** `{element, update(analysis)}`; `remove(video, row)` and `filterTag(tag)` belong to the list. */
+/**
+ * `{element, update(analysis), refresh(video), incomplete()}`; `remove(video, row)` and `filterTag(tag)` belong to the
+ * list. A row is incomplete until the video was looked into: then `refresh` brings its length and poster.
+ */
 export function makeRow(video, { remove, filterTag }) {
   const link = () => (video.latest ? `/analyses/${video.latest.id}` : `/videos/${video.id}`);
   const state = h("div", { class: "state" });
   const people = h("p", { class: "people" });
   const more = h("button", { class: "button icon quiet more", type: "button", "aria-label": `More for ${video.name}` }, icon("more"));
   const name = h("a", { class: "name", href: link() }, h("bdi", {}, printable(video.name)));
-  const element = h("li", { class: "video" }, poster(video), h("div", { class: "what" }, h("h2", {}, name), facts(video), chips(video, filterTag)), state, people, more);
-  const row = { element, update };
+  let [picture, line] = [poster(video), facts(video)];
+  const element = h("li", { class: "video", data: { id: video.id } }, picture, h("div", { class: "what" }, h("h2", {}, name), line, chips(video, filterTag)), state, people, more);
+  const row = { element, update, refresh, incomplete: () => !video.facts || !video.poster_url };
+
+  function refresh(fresh) {
+    video.facts = fresh.facts;
+    video.poster_url = fresh.poster_url;
+    picture.replaceWith((picture = poster(video)));
+    line.replaceWith((line = facts(video)));
+  }
 
   function update(analysis) {
     // Of several analyses of a video the newest one counts.
@@ -76,10 +87,11 @@ function showState(box, analysis) {
   if (state !== "running") return;
   const [badge, bar, note] = box.children;
   badge.textContent = STAGES[progress.stage] ?? "Running";
-  if (progress.total) bar.value = progress.completed / progress.total;
+  const counted = progress.stage === "analyse" && progress.total > 0;
+  if (counted) bar.value = progress.completed / progress.total;
   else bar.removeAttribute("value");
   const left = progress.seconds_left !== null ? `${clock(progress.seconds_left)} left` : "";
-  note.textContent = [progress.total ? percent(progress.completed / progress.total) : "", left].filter(Boolean).join(" · ");
+  note.textContent = counted ? [percent(progress.completed / progress.total), left].filter(Boolean).join(" · ") : "";
 }
 
 /** The dialog that renames a video and says what it is about. */

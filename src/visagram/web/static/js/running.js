@@ -31,7 +31,7 @@ function update(analysis) {
 
 function working({ state, progress, attempt, preview: seen }) {
   const stage = state === "queued" ? "wait" : progress.stage;
-  const known = progress.total > 0;
+  const known = stage === "analyse" && progress.total > 0;
   const part = known ? Math.min(1, progress.completed / progress.total) : 0;
   const next = BEGINS[ORDER[ORDER.indexOf(stage) + 1]] ?? 1;
   const overall = BEGINS[stage] + (next - BEGINS[stage]) * part;
@@ -45,7 +45,7 @@ function working({ state, progress, attempt, preview: seen }) {
   if (stage === "wait") at("overall").removeAttribute("value");
   else at("overall").value = overall;
   setText("share", stage === "wait" ? "–" : percent(overall));
-  setText("frames", stage === "analyse" && known ? `${progress.completed.toLocaleString("en")} of ${count(progress.total, "frame")}` : "");
+  setText("frames", known ? `${progress.completed.toLocaleString("en")} of ${count(progress.total, "frame")}` : "");
   setText("rate", progress.rate === null ? "–" : progress.rate >= 10 ? Math.round(progress.rate).toLocaleString("en") : progress.rate.toFixed(1));
   setText("left", clock(progress.seconds_left));
   setText("attempt", attempt > 1 ? `attempt ${attempt}: the one before was interrupted` : "until the result");

@@ -6,11 +6,21 @@ const part = (share) => `${(share * 100).toFixed(2)}%`;
 
 /** Shares of measured time, `[expression, share]`, each with its 95 % interval. */
 export function shareBars(shares, label = "Share of measured time by apparent expression, with 95 % interval") {
-  return h("ul", { class: "bars", "aria-label": label }, shares.map(([name, share]) => {
-    const vars = { "--value": part(share.value), "--low": part(share.low), "--spread": part(Math.max(0, share.high - share.low)) };
-    return h("li", {}, h("span", {}, name), h("span", { class: `track x-${name}`, vars }, h("i"), h("b")),
-      h("span", { class: share.value ? "value" : "value zero" }, percent(share.value)), h("span", { class: "range" }, interval(share)));
-  }));
+  return h(
+    "ul",
+    { class: "bars", "aria-label": label },
+    shares.map(([name, share]) => {
+      const vars = { "--value": part(share.value), "--low": part(share.low), "--spread": part(Math.max(0, share.high - share.low)) };
+      return h(
+        "li",
+        {},
+        h("span", {}, name),
+        h("span", { class: `track x-${name}`, vars }, h("i"), h("b")),
+        h("span", { class: share.value ? "value" : "value zero" }, percent(share.value)),
+        h("span", { class: "range" }, interval(share)),
+      );
+    }),
+  );
 }
 
 /** A person's shares in two lists: those worth showing first (at most three), and the rest. */
@@ -22,8 +32,22 @@ export function personBars(person) {
 
 /** Measured and unmeasured time by reason, as one bar with its legend. */
 export function timeSpent(person) {
-  const parts = [...(person.measured ? [["measured", "measured", person.measured]] : []), ...unmeasured(person).map(([name, time]) => [name, reasonWords(name), time])];
-  return h("div", { class: "spending" },
-    h("div", { class: "spent", "aria-hidden": "true" }, parts.map(([name, , time]) => h("i", { class: `use-${name}`, vars: { "--seconds": time.toFixed(3) } }))),
-    h("ul", { class: "legend", "aria-label": "Time by what was measured" }, parts.map(([name, words, time]) => h("li", {}, h("span", { class: `swatch use-${name}` }), `${words} ${span(time)}`))));
+  const parts = [
+    ...(person.measured ? [["measured", "measured", person.measured]] : []),
+    ...unmeasured(person).map(([name, time]) => [name, reasonWords(name), time]),
+  ];
+  return h(
+    "div",
+    { class: "spending" },
+    h(
+      "div",
+      { class: "spent", "aria-hidden": "true" },
+      parts.map(([name, , time]) => h("i", { class: `use-${name}`, vars: { "--seconds": time.toFixed(3) } })),
+    ),
+    h(
+      "ul",
+      { class: "legend", "aria-label": "Time by what was measured" },
+      parts.map(([name, words, time]) => h("li", {}, h("span", { class: `swatch use-${name}` }), `${words} ${span(time)}`)),
+    ),
+  );
 }

@@ -10,11 +10,11 @@ const AGAIN = 2000;
 
 /** Rows by time. `onLoad` is called when rows have come that were asked for. */
 export class Boxes {
-  constructor(path, { people, sampleFps, onLoad }) {
+  constructor(path, { people, onLoad }) {
     this.path = path;
     this.onLoad = onLoad;
     this.window = Math.min(20, Math.max(2, 40 / Math.max(1, people)));
-    this.longest = sampleFps ? Math.max(1, 2 / sampleFps) : 1;
+    this.longest = 1;
     this.windows = new Recent(KEPT);
     this.version = 0;
   }
@@ -74,6 +74,8 @@ export class Boxes {
       const rows = await api.get(`${this.path}/boxes`, { start: k * this.window, end: (k + 1) * this.window });
       if (version !== this.version) return;
       this.windows.put(k, rows);
+      // Where few frames were analysed a row stands for long.
+      this.longest = rows.span.reduce((most, span) => Math.max(most, span), this.longest);
       online.lost(false);
       this.onLoad();
     } catch (error) {

@@ -38,20 +38,52 @@ export class Cards {
     const dominant = person.most_common_emotion
       ? h("p", { class: "dominant" }, h("span", { class: `swatch x-${person.most_common_emotion}` }), mostly(person))
       : h("p", { class: "dominant none" }, "no frame was clear enough to measure");
-    const first = h("button", { class: "link", type: "button", onclick: () => this.player.seek(person.first_seen) }, moment(person.first_seen));
+    const first = h(
+      "button",
+      { class: "link", type: "button", onclick: () => this.player.seek(person.first_seen) },
+      moment(person.first_seen),
+    );
     first.setAttribute("aria-label", `Go to the first appearance of ${person.name} at ${moment(person.first_seen)}`);
-    const split = h("button", { class: "button quiet small", type: "button", "aria-label": `Split ${person.name}`, onclick: () => this.edits.split(person) }, icon("split"), "Split");
+    const split = h(
+      "button",
+      { class: "button quiet small", type: "button", "aria-label": `Split ${person.name}`, onclick: () => this.edits.split(person) },
+      icon("split"),
+      "Split",
+    );
     const [bars, rest] = person.frames_usable ? personBars(person) : [null, null];
-    const body = h("details", { class: "card-more" }, h("summary", {}, still ? "The other expressions" : rest ? "All seven and unmeasured time" : "Unmeasured time", h("span", { class: "visually-hidden" }, ` of ${person.name}`)),
-      rest, still ? null : timeSpent(person));
+    const body = h(
+      "details",
+      { class: "card-more" },
+      h(
+        "summary",
+        {},
+        still ? "The other expressions" : rest ? "All seven and unmeasured time" : "Unmeasured time",
+        h("span", { class: "visually-hidden" }, ` of ${person.name}`),
+      ),
+      rest,
+      still ? null : timeSpent(person),
+    );
     body.open = this.open.get(person.id) ?? this.store.people.length <= OPEN_UP_TO;
     body.addEventListener("toggle", () => this.open.set(person.id, body.open));
-    return h("article", { class: "card", "aria-label": person.name, data: { person: person.id } },
-      h("div", { class: "who" }, face,
-        h("div", { class: "who-text" }, this._name(person), dominant,
-          still ? null : h("p", { class: "muted small" }, `in the picture ${span(person.screen_time)}, first at `, first)),
-        several ? h("label", { class: "pick", title: "Select to merge" }, pick) : null),
-      bars, h("div", { class: "card-rest" }, body, still ? null : h("div", { class: "card-actions" }, split)));
+    return h(
+      "article",
+      { class: "card", "aria-label": person.name, data: { person: person.id } },
+      h(
+        "div",
+        { class: "who" },
+        face,
+        h(
+          "div",
+          { class: "who-text" },
+          this._name(person),
+          dominant,
+          still ? null : h("p", { class: "muted small" }, `in the picture ${span(person.screen_time)}, first at `, first),
+        ),
+        several ? h("label", { class: "pick", title: "Select to merge" }, pick) : null,
+      ),
+      bars,
+      h("div", { class: "card-rest" }, body, still ? null : h("div", { class: "card-actions" }, split)),
+    );
   }
 
   _name(person) {
@@ -91,9 +123,34 @@ export class Cards {
     this.bar.hidden = !number;
     if (!number) return;
     const ids = [...this.chosen].sort((a, b) => a - b);
-    const merge = h("button", { class: "button primary small", type: "button", disabled: number < 2, onclick: () => this.edits.merge(ids.map((id) => this.store.personById(id))) }, icon("merge"), "Merge");
-    const clear = h("button", { class: "button small", type: "button", onclick: () => { this.chosen.clear(); this.render(); } }, "Clear");
-    this.bar.replaceChildren(h("p", { role: "status" }, number < 2 ? "1 selected: select another to merge" : `${number} selected`), merge, clear);
+    const merge = h(
+      "button",
+      {
+        class: "button primary small",
+        type: "button",
+        disabled: number < 2,
+        onclick: () => this.edits.merge(ids.map((id) => this.store.personById(id))),
+      },
+      icon("merge"),
+      "Merge",
+    );
+    const clear = h(
+      "button",
+      {
+        class: "button small",
+        type: "button",
+        onclick: () => {
+          this.chosen.clear();
+          this.render();
+        },
+      },
+      "Clear",
+    );
+    this.bar.replaceChildren(
+      h("p", { role: "status" }, number < 2 ? "1 selected: select another to merge" : `${number} selected`),
+      merge,
+      clear,
+    );
   }
 
   _focus(id, scroll = true) {

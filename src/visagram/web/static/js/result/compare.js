@@ -6,15 +6,26 @@ import { h, toastProblem } from "../ui.js";
 import { exact, interval } from "./words.js";
 
 export async function compare({ store, panel }) {
-  const place = h("div", { class: "panel figure-place" });
+  const place = h("div", { class: "panel figure-place" }, h("p", { class: "muted" }, "Drawing …"));
   const title = "Share of measured time by apparent expression";
-  panel.replaceChildren(h("h2", {}, "Compare people"), h("p", { class: "muted" }, "Intervals that do not overlap differ by more than chance would explain."), place);
-  const rows = [["Person", ...EXPRESSIONS], ...store.report.people.map((person) => [person.name, ...EXPRESSIONS.map((name) => {
-    const share = person.shares[name];
-    return share ? `${exact(share.value)} (${interval(share)})` : "–";
-  })])];
+  panel.replaceChildren(
+    h("h2", {}, "Compare people"),
+    h("p", { class: "muted" }, "Intervals that do not overlap differ by more than chance would explain."),
+    place,
+  );
+  const rows = [
+    ["Person", ...EXPRESSIONS],
+    ...store.report.people.map((person) => [
+      person.name,
+      ...EXPRESSIONS.map((name) => {
+        const share = person.shares[name];
+        return share ? `${exact(share.value)} (${interval(share)})` : "–";
+      }),
+    ]),
+  ];
   try {
     const figure = await api.get(`${store.path}/figures/compare`);
+    place.replaceChildren();
     if (place.isConnected) await showFigure(place, figure, { title, tableRows: rows, filename: "compare_people" });
   } catch (error) {
     toastProblem(error);

@@ -7,14 +7,21 @@ const LAYERS = { boxes: "Boxes", names: "Names", bars: "Bars" };
 
 /** A button of the player: `label` for a screen reader and as a tooltip. */
 function tool(name, label, onclick, text = null) {
-  return h("button", { class: text ? "tool text" : "tool", type: "button", "aria-label": text ? null : label, title: label, onclick }, text ?? icon(name));
+  return h(
+    "button",
+    { class: text ? "tool text" : "tool", type: "button", "aria-label": text ? null : label, title: label, onclick },
+    text ?? icon(name),
+  );
 }
 
 /** A loudspeaker, with waves or crossed out. */
 function speaker(silent) {
   const node = icon("");
   const path = document.createElementNS(node.namespaceURI, "path");
-  path.setAttribute("d", `M4 9.5v5h3.5L12 18.5v-13L7.5 9.5z ${silent ? "M16 9.5l5 5m0-5l-5 5" : "M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11"}`);
+  path.setAttribute(
+    "d",
+    `M4 9.5v5h3.5L12 18.5v-13L7.5 9.5z ${silent ? "M16 9.5l5 5m0-5l-5 5" : "M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11"}`,
+  );
   node.setAttribute("viewBox", "0 0 24 24");
   node.replaceChildren(path);
   return node;
@@ -85,11 +92,19 @@ export class Controls {
     const { facts } = store;
     const frame = Math.floor((store.time - store.range[0]) * facts.rate + 1e-3);
     const total = moment(facts.duration);
-    this.clock.replaceChildren(h("b", {}, moment(store.time)), ` / ${total}`, h("span", { class: "frame" }, `frame ${facts.variable_rate ? "≈ " : ""}${Math.max(0, frame).toLocaleString("en")}`));
+    this.clock.replaceChildren(
+      h("b", {}, moment(store.time)),
+      ` / ${total}`,
+      h("span", { class: "frame" }, `frame ${facts.variable_rate ? "≈ " : ""}${Math.max(0, frame).toLocaleString("en")}`),
+    );
   }
 
   _speed() {
-    const select = h("select", { class: "speed", "aria-label": "Speed", title: "Speed" }, SPEEDS.map((speed) => h("option", { value: String(speed), selected: speed === 1 }, `${speed}×`)));
+    const select = h(
+      "select",
+      { class: "speed", "aria-label": "Speed", title: "Speed" },
+      SPEEDS.map((speed) => h("option", { value: String(speed), selected: speed === 1 }, `${speed}×`)),
+    );
     select.addEventListener("change", () => this.player.setRate(Number(select.value)));
     return select;
   }
@@ -106,7 +121,12 @@ export class Controls {
   }
 
   _layer(name, label) {
-    const button = tool("", `${label} over the picture`, () => this.store.set("layers", { ...this.store.layers, [name]: !this.store.layers[name] }), label);
+    const button = tool(
+      "",
+      `${label} over the picture`,
+      () => this.store.set("layers", { ...this.store.layers, [name]: !this.store.layers[name] }),
+      label,
+    );
     button.dataset.layer = name;
     return button;
   }

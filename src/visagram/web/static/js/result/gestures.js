@@ -57,18 +57,22 @@ export function gestures(element, { timeAt, view, act }) {
   element.addEventListener("pointerleave", () => act.hover(null));
   element.addEventListener("dblclick", () => act.reset());
 
-  element.addEventListener("wheel", (event) => {
-    const [start, end] = view();
-    const width = end - start;
-    if (event.ctrlKey || event.metaKey) {
-      const factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.006);
-      const at = timeAt(event.clientX);
-      act.zoom(at - (at - start) * factor, at + (end - at) * factor);
-    } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      act.pan(((event.deltaX || event.deltaY) / element.clientWidth) * width);
-    } else return;
-    event.preventDefault();
-  }, { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => {
+      const [start, end] = view();
+      const width = end - start;
+      if (event.ctrlKey || event.metaKey) {
+        const factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.006);
+        const at = timeAt(event.clientX);
+        act.zoom(at - (at - start) * factor, at + (end - at) * factor);
+      } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        act.pan(((event.deltaX || event.deltaY) / element.clientWidth) * width);
+      } else return;
+      event.preventDefault();
+    },
+    { passive: false },
+  );
 
   function startPinch() {
     const [a, b] = [...fingers.values()];

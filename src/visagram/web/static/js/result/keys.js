@@ -2,16 +2,16 @@
 
 const LETTERS_IN = "#monitor, #lanes-panel";
 
-export function keys(store, player, timeline, controls, { onMark }) {
+export function keys(store, player, controls, { onMark }) {
   const letters = {
     k: () => player.toggle(),
     f: () => controls.fullscreen(),
     m: () => store.facts.has_audio && controls.mute(),
     i: () => onMark("start"),
     o: () => onMark("end"),
-    "+": () => timeline.zoomBy(0.5),
-    "=": () => timeline.zoomBy(0.5),
-    "-": () => timeline.zoomBy(2),
+    "+": () => store.zoomBy(0.5),
+    "=": () => store.zoomBy(0.5),
+    "-": () => store.zoomBy(2),
     0: () => store.zoom(...store.range),
   };
   document.addEventListener("keydown", (event) => {
@@ -31,6 +31,7 @@ export function keys(store, player, timeline, controls, { onMark }) {
 function arrows(store, player, controls, { key, shiftKey }) {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
   if (step) return () => (shiftKey ? player.seek(store.time + step) : controls.step(step));
-  if (key === "Home" || key === "End") return document.activeElement === document.body ? null : () => player.seek(key === "Home" ? store.range[0] : store.range[1]);
+  if (key === "Home" || key === "End")
+    return document.activeElement === document.body ? null : () => player.seek(key === "Home" ? store.range[0] : store.range[1]);
   return null;
 }

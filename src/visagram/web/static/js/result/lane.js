@@ -6,8 +6,9 @@ const LABELS = 18;
 const FONT = "500 11px Inter, system-ui, sans-serif";
 const LEAST_MEASURED = MEASURED;
 
-/** Paints `bins` of `view` (seconds) over the canvas. `labels` leaves room above for the names of long stretches. */
-export function paintLane(canvas, width, height, { bins, view, paint, isShown, labels }) {
+/** Paints `bins` of `view` (seconds) over the canvas. `labels` leaves room above for the names of long stretches.
+ * While `moving` the areas are plain: patterns are what costs. */
+export function paintLane(canvas, width, height, { bins, view, paint, isShown, labels, moving }) {
   const ratio = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
@@ -18,7 +19,8 @@ export function paintLane(canvas, width, height, { bins, view, paint, isShown, l
   const top = labels ? LABELS : 4;
   const floor = height - 5;
   const scale = width / (view[1] - view[0]);
-  const shape = { context, paint, bins, top, floor, x: (time) => (time - view[0]) * scale };
+  const fills = moving ? paint.plain : paint.fills;
+  const shape = { context, paint, fills, bins, top, floor, x: (time) => (time - view[0]) * scale };
   context.fillStyle = paint.line;
   context.fillRect(0, floor, width, 1);
   if (!bins) return;
@@ -46,7 +48,7 @@ export function runs(bins, holds) {
 
 const edge = (bins, i) => Math.min(bins.from + i * bins.bin, bins.end);
 
-function area({ context, paint, bins, top, floor, x }, first, after, shown) {
+function area({ context, fills, bins, top, floor, x }, first, after, shown) {
   const number = after - first;
   const xs = new Float64Array(number + 2);
   // Values belong to the middle of their bin; the first and last reach out to the edge of the measured time.
@@ -63,7 +65,7 @@ function area({ context, paint, bins, top, floor, x }, first, after, shown) {
       tall ||= value > 0.004;
     }
     if (tall) outline(context, xs, upper, lower, (value) => floor - value * (floor - top));
-    context.fillStyle = paint.fills[k];
+    context.fillStyle = fills[k];
     if (tall) context.fill();
     lower = upper;
   }
@@ -108,7 +110,8 @@ function names({ context, paint, bins, x }, width, isShown) {
     const name = EXPRESSIONS[tops[first]];
     const left = Math.max(0, x(edge(bins, first)));
     const right = Math.min(width, x(edge(bins, i)));
-    if (name && isShown(name) && right - left > context.measureText(name).width + 14) context.fillText(name, (left + right) / 2, LABELS / 2);
+    if (name && isShown(name) && right - left > context.measureText(name).width + 14)
+      context.fillText(name, (left + right) / 2, LABELS / 2);
     first = i;
   }
 }

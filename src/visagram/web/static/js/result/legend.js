@@ -9,14 +9,42 @@ export function legend(store, root) {
     store.set("shown", shown.size && shown.size < EXPRESSIONS.length ? shown : null);
   };
   const buttons = EXPRESSIONS.map((name) =>
-    h("button", { class: "key", type: "button", "aria-pressed": "false", title: `Show only ${name}; press others to add them`, data: { name }, onclick: () => toggle(name) },
-      h("span", { class: `swatch x-${name}` }), name));
-  const all = h("button", { class: "key all", type: "button", onclick: () => { store.set("shown", null); buttons[0].focus(); } }, "Show all");
+    h(
+      "button",
+      {
+        class: "key",
+        type: "button",
+        "aria-pressed": "false",
+        title: `Show only ${name}; press others to add them`,
+        data: { name },
+        onclick: () => toggle(name),
+      },
+      h("span", { class: `swatch x-${name}` }),
+      name,
+    ),
+  );
+  const all = h(
+    "button",
+    {
+      class: "key all",
+      type: "button",
+      onclick: () => {
+        store.set("shown", null);
+        buttons[0].focus();
+      },
+    },
+    "Show all",
+  );
   root.append(
     ...buttons.map((button) => h("li", {}, button)),
     h("li", {}, all),
     h("li", { class: "sign" }, h("span", { class: "swatch seen" }), "in the picture, not measured"),
-    h("li", { class: "sign" }, h("span", { class: "swatch unsure" }), `unsure: best expression below ${Math.round(store.unsureBelow * 100)} %`),
+    h(
+      "li",
+      { class: "sign" },
+      h("span", { class: "swatch unsure" }),
+      `unsure: best expression below ${Math.round(store.unsureBelow * 100)} %`,
+    ),
   );
   const update = () => {
     for (const button of buttons) button.setAttribute("aria-pressed", String(Boolean(store.shown?.has(button.dataset.name))));

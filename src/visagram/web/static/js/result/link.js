@@ -1,9 +1,9 @@
 // The address of a moment: #t=12.3&person=2.
 import { toast } from "../ui.js";
 
-/** `{time, person}` of the page's address; null for what it does not say. */
-export function readLink() {
-  const values = new URLSearchParams(location.hash.slice(1));
+/** `{time, person}` of an address' hash; null for what it does not say. */
+export function readLink(text = location.hash) {
+  const values = new URLSearchParams(text.slice(1));
   const time = Number.parseFloat(values.get("t"));
   const person = Number.parseInt(values.get("person"), 10);
   return { time: Number.isFinite(time) && time >= 0 ? time : null, person: Number.isFinite(person) ? person : null };
@@ -14,11 +14,14 @@ export function follow(store, player) {
   let timer = 0;
   const write = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { if (!player.playing) history.replaceState(history.state, "", hash(store)); }, 300);
+    timer = setTimeout(() => {
+      if (!player.playing) history.replaceState(history.state, "", hash(store));
+    }, 300);
   };
   for (const change of ["time", "person", "state"]) store.on(change, write);
-  addEventListener("hashchange", () => {
-    const { time, person } = readLink();
+  addEventListener("hashchange", ({ newURL }) => {
+    // Not the present address: `write` may have replaced it meanwhile.
+    const { time, person } = readLink(new URL(newURL).hash);
     if (time !== null) player.seek(time);
     if (person !== null && store.personById(person)) store.set("person", person);
   });

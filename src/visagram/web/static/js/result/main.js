@@ -20,6 +20,7 @@ import { LaneTable } from "./table.js";
 import { buildTabs } from "./tabs.js";
 import { Tiles } from "./tiles.js";
 import { Timeline } from "./timeline.js";
+import { zoomBar } from "./zoom.js";
 
 const root = document.getElementById("result");
 const find = (id) => document.getElementById(id);
@@ -30,7 +31,11 @@ window.visagram = hooks;
 async function load() {
   const video = `/videos/${encodeURIComponent(store.videoId)}`;
   const [about, analysis, report, people, windows] = await Promise.all([
-    api.get(video), api.get(store.path), api.get(`${store.path}/report`), api.get(`${store.path}/people`, { limit: 1000 }), api.get(`${video}/windows`),
+    api.get(video),
+    api.get(store.path),
+    api.get(`${store.path}/report`),
+    api.get(`${store.path}/people`, { limit: 1000 }),
+    api.get(`${video}/windows`),
   ]);
   Object.assign(store, { video: about, analysis, report, people: people.items, windows: windows.items });
 }
@@ -42,7 +47,9 @@ async function start() {
   } catch (error) {
     if (error.name !== "Problem") throw error;
     root.setAttribute("aria-busy", "false");
+    root.classList.add("is-failed");
     problem(find("problems"), error, () => {
+      root.classList.remove("is-failed");
       find("problems").replaceChildren();
       start();
     });
@@ -62,16 +69,21 @@ function show() {
   const stage = buildStage(store, find("stage"));
   const player = new Player(store, stage.screen);
   const tiles = new Tiles(store.path, () => timeline?.redraw());
-  const boxes = new Boxes(store.path, { people: store.people.length, sampleFps: store.report.settings.sample_fps, onLoad: () => overlay?.schedule() });
+  const boxes = new Boxes(store.path, {
+    people: store.people.length,
+    onLoad: () => overlay?.schedule(),
+  });
   const overlay = new Overlay(store, player, boxes, stage.canvas);
   store.frameBeside = (time, step) => frameBeside(boxes, player, time, step);
   store.frameLength = 1 / (store.facts.rate || 25);
-  const onMark = (which) => mark(which);
   const controls = new Controls(store, player, stage.frame, { onCopy: () => copyLink(store) });
   stage.controls.append(controls.bar);
   if (store.facts.still) stage.seek.hidden = true;
   else new SeekBar(store, player, stage.seek, controls);
-  stage.screen.addEventListener("click", () => { player.toggle(); stage.screen.focus({ preventScroll: true }); });
+  stage.screen.addEventListener("click", () => {
+    player.toggle();
+    stage.screen.focus({ preventScroll: true });
+  });
   const edits = new Edits(store, refresh);
   new Cards(store, edits, player, { root: find("cards"), bar: find("merge-bar") });
   let timeline = null;
@@ -83,6 +95,7 @@ function show() {
   store.emit("time", store.time);
   store.emit("person", store.person);
   follow(store, player);
+  keys(store, player, controls, { onMark });
   buildTabs(store, player, edits, find);
   Object.assign(hooks, { mediaTime: () => player.frameTime, boxesShown: () => overlay.shown });
 
@@ -95,8 +108,11 @@ function show() {
     await tiles.open();
     store.unsureBelow = tiles.index.unsure_below ?? store.unsureBelow;
     legend(store, find("legend"));
-    timeline = new Timeline(store, player, tiles, new Paint(), { root: find("timeline"), zoom: find("zoom"), onTable: (id) => table.open(id), onMark });
-    keys(store, player, timeline, controls, { onMark });
+    zoomBar(store, find("zoom"), { onMark });
+    timeline = new Timeline(store, player, tiles, new Paint(), {
+      root: find("timeline"),
+      onTable: (id) => table.open(id),
+    });
   }
 
   async function refresh() {
@@ -109,22 +125,25 @@ function show() {
     boxes.want(player.frameTime ?? store.time);
   }
 
-  function mark(which) {
+  function onMark(which) {
     const marks = { ...store.marks, [which]: store.time };
     if (marks.start !== null && marks.end !== null && marks.end <= marks.start) marks[which === "start" ? "end" : "start"] = null;
     store.set("marks", marks);
     announce(which === "start" ? "The window starts here." : "The window ends here.");
   }
 
-  lanes().then(() => {
-    hooks.ready = true;
-    root.setAttribute("aria-busy", "false");
-    root.classList.add("is-ready");
-    performance.mark("visagram:ready");
-  }, (error) => {
-    toastProblem(error);
-    problem(find("timeline"), error, () => location.reload());
-  });
+  lanes().then(
+    () => {
+      hooks.ready = true;
+      root.setAttribute("aria-busy", "false");
+      root.classList.add("is-ready");
+      performance.mark("visagram:ready");
+    },
+    (error) => {
+      toastProblem(error);
+      problem(find("timeline"), error, () => location.reload());
+    },
+  );
 }
 
 /** The time inside the frame `step` frames from the one at `time`: between its borders, so that rounding keeps it. */

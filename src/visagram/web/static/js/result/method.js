@@ -12,42 +12,89 @@ export function method({ store, edits, panel }) {
     const { report, analysis, video } = store;
     const again = () => analyseAgain({ id: video.id, name: video.name, settings: analysis.settings }).catch(toastProblem);
     return [
-      h("div", { class: "row spread" }, h("div", {}, h("h2", {}, "Method"), h("p", { class: "muted" }, "The same video, models and settings give the same result.")),
-        h("button", { class: "button", type: "button", onclick: again }, icon("retry"), "Analyse with other settings")),
-      models(report.models), settings(report.settings), changes(items, edits), use(),
+      h(
+        "div",
+        { class: "row spread" },
+        h("div", {}, h("h2", {}, "Method"), h("p", { class: "muted" }, "The same video, models and settings give the same result.")),
+        h("button", { class: "button", type: "button", onclick: again }, icon("retry"), "Analyse with other settings"),
+      ),
+      models(report.models),
+      settings(report.settings),
+      changes(items, edits),
+      use(),
     ];
   });
 }
 
 function models(found) {
-  const rows = found.map((model) => [h("a", { href: `/models/${encodeURIComponent(model.name)}` }, model.name), model.task, model.version, model.licence, model.trained_on, measured(model.metrics), h("code", {}, model.sha256 ?? model.hash ?? "")]);
-  const table = grid("Models", ["Name", "Task", "Version", "Licence", "Trained on", "Measured", "SHA-256"], rows, { words: [1, 2, 3, 4, 5, 6] });
+  const rows = found.map((model) => [
+    h("a", { href: `/models/${encodeURIComponent(model.name)}` }, model.name),
+    model.task,
+    model.version,
+    model.licence,
+    model.trained_on,
+    measured(model.metrics),
+    h("code", {}, model.sha256 ?? model.hash ?? ""),
+  ]);
+  const table = grid("Models", ["Name", "Task", "Version", "Licence", "Trained on", "Measured", "SHA-256"], rows, {
+    words: [1, 2, 3, 4, 5, 6],
+  });
   table.classList.add("models");
   return table;
 }
 
 function measured(metrics) {
   if (!metrics) return null;
-  const parts = [metrics.accuracy && `accuracy ${exact(metrics.accuracy)}`, metrics.macro_recall && `mean recall ${exact(metrics.macro_recall)}`, metrics.ece_15 !== undefined && `calibration error ${exact(metrics.ece_15)}`].filter(Boolean);
+  const parts = [
+    metrics.accuracy && `accuracy ${exact(metrics.accuracy)}`,
+    metrics.macro_recall && `mean recall ${exact(metrics.macro_recall)}`,
+    metrics.ece_15 !== undefined && `calibration error ${exact(metrics.ece_15)}`,
+  ].filter(Boolean);
   return `${parts.join(", ")}${metrics.split ? ` (${metrics.split})` : ""}`;
 }
 
 function settings(values) {
-  const entries = Object.entries(values).map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, value === null ? "default" : typeof value === "string" ? value : JSON.stringify(value))));
+  const entries = Object.entries(values).map(([name, value]) =>
+    h(
+      "div",
+      {},
+      h("dt", {}, name.replaceAll("_", " ")),
+      h("dd", {}, value === null ? "default" : typeof value === "string" ? value : JSON.stringify(value)),
+    ),
+  );
   return h("div", { class: "panel" }, h("h3", {}, "Settings"), h("dl", { class: "facts-list" }, entries));
 }
 
 function changes(items, edits) {
-  const head = h("div", { class: "row spread" }, h("h3", {}, "Changes made by people"),
-    items.length ? h("button", { class: "button small", type: "button", onclick: () => edits.undo() }, icon("undo"), "Undo the last") : null);
-  if (!items.length) return h("div", { class: "panel" }, head, h("p", { class: "muted" }, "None: names and people are as the machine found them."));
-  const list = h("ol", { class: "changes" }, items.map((change) => h("li", {}, h("bdi", {}, words(change)), h("span", { class: "muted small" }, change.who ? h("bdi", {}, change.who) : null, " ", when(change.at)))));
+  const head = h(
+    "div",
+    { class: "row spread" },
+    h("h3", {}, "Changes made by people"),
+    items.length
+      ? h("button", { class: "button small", type: "button", onclick: () => edits.undo() }, icon("undo"), "Undo the last")
+      : null,
+  );
+  if (!items.length)
+    return h("div", { class: "panel" }, head, h("p", { class: "muted" }, "None: names and people are as the machine found them."));
+  const list = h(
+    "ol",
+    { class: "changes" },
+    items.map((change) =>
+      h(
+        "li",
+        {},
+        h("bdi", {}, words(change)),
+        h("span", { class: "muted small" }, change.who ? h("bdi", {}, change.who) : null, " ", when(change.at)),
+      ),
+    ),
+  );
   return h("div", { class: "panel" }, head, list);
 }
 
 /** A change in words; people are named by their numbers, which stay when names change. */
 function words({ kind, detail }) {
-  if (kind === "rename") return detail.name ? `Person ${detail.person} was named ${named(detail.name)}` : `Person ${detail.person} lost their name`;
+  if (kind === "rename")
+    return detail.name ? `Person ${detail.person} was named ${named(detail.name)}` : `Person ${detail.person} lost their name`;
   if (kind === "merge") return `People ${detail.people.join(", ")} were merged${detail.name ? ` as ${named(detail.name)}` : ""}`;
   if (kind === "split" && detail.at !== null && detail.at !== undefined) return `Person ${detail.person} was split at ${moment(detail.at)}`;
   if (kind === "split") return `${count(detail.tracks.length, "appearance")} of person ${detail.person} became a new person`;
@@ -55,7 +102,17 @@ function words({ kind, detail }) {
 }
 
 function use() {
-  return h("div", { class: "prose" }, h("h3", {}, "What this is, and what it is not"),
-    h("p", {}, "An apparent expression is what a face looks like in a picture. It does not tell what somebody feels, thinks or intends: people show the same emotion in many ways, and the same face can mean many things (Barrett et al. 2019, doi 10.1177/1529100619832930)."),
-    h("p", {}, h("a", { href: "/about" }, "Responsible use")));
+  return h(
+    "div",
+    { class: "prose" },
+    h("h3", {}, "What this is, and what it is not"),
+    h(
+      "p",
+      {},
+      "An apparent expression is what a face looks like in a picture. It does not tell what somebody feels, thinks or ",
+      "intends: people show the same emotion in many ways, and the same face can mean many things ",
+      "(Barrett et al. 2019, doi 10.1177/1529100619832930).",
+    ),
+    h("p", {}, h("a", { href: "/about" }, "Responsible use")),
+  );
 }

@@ -16,7 +16,9 @@ export class Minimap {
       root.setPointerCapture(event.pointerId);
       this._drag(event);
     });
-    root.addEventListener("pointermove", (event) => { if (event.buttons & 1) this._drag(event); });
+    root.addEventListener("pointermove", (event) => {
+      if (event.buttons & 1) this._drag(event);
+    });
   }
 
   _drag(event) {

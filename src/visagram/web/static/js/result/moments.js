@@ -10,12 +10,27 @@ const MOST = 60;
 export function moments({ store, player, panel }) {
   const chosen = { person: "", emotion: "" };
   const list = h("div", { class: "moments-list" });
-  const show = debounce(() => fillWith(list, async () => {
-    const { items } = await api.get(`${store.path}/moments`, { ...chosen, limit: MOST });
-    return items.length ? h("ul", { class: "moments" }, items.map((item) => card(store, player, item))) : empty(chosen);
-  }), 50);
+  const show = debounce(
+    () =>
+      fillWith(list, async () => {
+        const { items } = await api.get(`${store.path}/moments`, { ...chosen, limit: MOST });
+        return items.length
+          ? h(
+              "ul",
+              { class: "moments" },
+              items.map((item) => card(store, player, item)),
+            )
+          : empty(chosen);
+      }),
+    50,
+  );
   const filter = (key, label, options) => {
-    const select = h("select", {}, h("option", { value: "" }, "All"), options.map(([value, text]) => h("option", { value: String(value) }, text)));
+    const select = h(
+      "select",
+      {},
+      h("option", { value: "" }, "All"),
+      options.map(([value, text]) => h("option", { value: String(value) }, text)),
+    );
     select.addEventListener("change", () => {
       chosen[key] = select.value;
       show();
@@ -23,8 +38,24 @@ export function moments({ store, player, panel }) {
     return h("div", { class: "field" }, h("label", {}, label, select));
   };
   panel.replaceChildren(
-    h("h2", {}, "Moments"), h("p", { class: "muted" }, "Where each apparent expression looked most certain. Press one to see it."),
-    h("div", { class: "filters" }, filter("emotion", "Expression", EXPRESSIONS.map((name) => [name, name])), store.people.length > 1 ? filter("person", "Person", store.people.map((person) => [person.id, person.name])) : null),
+    h("h2", {}, "Moments"),
+    h("p", { class: "muted" }, "Where each apparent expression looked most certain. Press one to see it."),
+    h(
+      "div",
+      { class: "filters" },
+      filter(
+        "emotion",
+        "Expression",
+        EXPRESSIONS.map((name) => [name, name]),
+      ),
+      store.people.length > 1
+        ? filter(
+            "person",
+            "Person",
+            store.people.map((person) => [person.id, person.name]),
+          )
+        : null,
+    ),
     list,
   );
   show();
@@ -37,12 +68,28 @@ function card(store, player, item) {
     player.pause();
     player.seek(time);
     store.set("person", person);
-    document.getElementById("stage").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    document
+      .getElementById("stage")
+      .scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   };
-  const button = h("button", { class: "moment", type: "button", "aria-label": `${emotion} ${percent(probability)}, ${name}, at ${moment(time)}`, onclick: go },
+  const button = h(
+    "button",
+    { class: "moment", type: "button", "aria-label": `${emotion} ${percent(probability)}, ${name}, at ${moment(time)}`, onclick: go },
     url ? h("img", { src: url, alt: "", loading: "lazy" }) : h("span", { class: "face" }),
-    h("span", { class: "moment-line" }, h("span", { class: `swatch x-${emotion}` }), h("b", {}, emotion), h("span", { class: "value" }, percent(probability))),
-    h("span", { class: "moment-line muted" }, h("bdi", { class: "truncate" }, name), h("span", { title: `lasts from ${moment(start)} to ${moment(end)}` }, moment(time))));
+    h(
+      "span",
+      { class: "moment-line" },
+      h("span", { class: `swatch x-${emotion}` }),
+      h("b", {}, emotion),
+      h("span", { class: "value" }, percent(probability)),
+    ),
+    h(
+      "span",
+      { class: "moment-line muted" },
+      h("bdi", { class: "truncate" }, name),
+      h("span", { title: `lasts from ${moment(start)} to ${moment(end)}` }, moment(time)),
+    ),
+  );
   return h("li", {}, button);
 }
 

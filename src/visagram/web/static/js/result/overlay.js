@@ -1,14 +1,15 @@
 // Boxes, names and expression bars over the picture, for the very frame that is shown.
 import { EXPRESSIONS, PALETTE } from "../palette.js";
 
-const FONT = '600 12px Inter, system-ui, sans-serif';
-const SMALL = '500 11px Inter, system-ui, sans-serif';
+const FONT = "600 12px Inter, system-ui, sans-serif";
+const SMALL = "500 11px Inter, system-ui, sans-serif";
 const INK = "#ffffff";
 const BACK = "rgba(13, 16, 20, .78)";
 const ROW = 15;
 const PANEL = 116;
 const NEUTRAL = "#c3c8cf";
 const LEAST = 0.02;
+const MOST_PANELS = 4;
 
 const colour = (name) => (name === "neutral" ? NEUTRAL : PALETTE[name]);
 
@@ -65,8 +66,10 @@ export class Overlay {
     if (player.frameTime === null) return;
     this.rows = this.boxes.at(player.frameTime);
     const place = this.place();
-    const compact = place.w < 460;
+    const compact = place.w < 460 || this.rows.length > MOST_PANELS;
     for (const row of this.rows) this._person(row, place, compact);
+    // Names last: they stay readable where people stand close together.
+    if (this.store.layers.names) for (const row of this.rows) this._name(this._on(row.box, place), this.store.nameOf(row.person), place);
   }
 
   _person({ person, box, posterior }, place, compact) {
@@ -79,8 +82,8 @@ export class Overlay {
     const panel = layers.bars && values && !compact ? this._panel(at, values, place) : null;
     const free = panel && !this.rows.some((other) => other.person !== person && overlaps(panel, this._on(other.box, place)));
     if (free) this._bars(panel, values);
-    if (layers.names) this._name(at, this.store.nameOf(person), place);
-    if (layers.bars && values && !free) this._tag(at.x, at.y + at.h + 6, `${EXPRESSIONS[top]} ${Math.round(values[top] * 100)} %`, colour(EXPRESSIONS[top]), place);
+    if (layers.bars && values && !free)
+      this._tag(at.x, at.y + at.h + 6, `${EXPRESSIONS[top]} ${Math.round(values[top] * 100)} %`, colour(EXPRESSIONS[top]), place);
   }
 
   _box({ x, y, w, h }, paint, dash, person) {
@@ -142,7 +145,10 @@ export class Overlay {
 
   /** Where the bars of a face go: beside it, or under it where there is no room. */
   _panel(at, values, place) {
-    const order = values.map((_, k) => k).sort((a, b) => values[b] - values[a]).filter((k, rank) => rank === 0 || (rank < 3 && values[k] >= LEAST));
+    const order = values
+      .map((_, k) => k)
+      .sort((a, b) => values[b] - values[a])
+      .filter((k, rank) => rank === 0 || (rank < 3 && values[k] >= LEAST));
     const h = order.length * ROW + 8;
     const right = at.x + at.w + 8;
     const left = at.x - PANEL - 8;

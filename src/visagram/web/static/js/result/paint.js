@@ -21,6 +21,7 @@ export class Paint {
     this.hatch = read("--hatch");
     this.neutral = read("--neutral");
     this.fills = null;
+    this.plain = EXPRESSIONS.map((name) => this.colour(name));
   }
 
   colour(expression) {
@@ -31,12 +32,14 @@ export class Paint {
   use(context, ratio) {
     if (this.fills && this.ratio === ratio) return this;
     this.ratio = ratio;
-    this.fills = EXPRESSIONS.map((name) => this._pattern(context, (tile) => {
-      tile.fillStyle = this.colour(name);
-      tile.fillRect(0, 0, SIDE, SIDE);
-      tile.strokeStyle = tile.fillStyle = this.hatch;
-      draw(tile, PATTERNS[name]);
-    }));
+    this.fills = EXPRESSIONS.map((name) =>
+      this._pattern(context, (tile) => {
+        tile.fillStyle = this.colour(name);
+        tile.fillRect(0, 0, SIDE, SIDE);
+        tile.strokeStyle = tile.fillStyle = this.hatch;
+        draw(tile, PATTERNS[name]);
+      }),
+    );
     this.unsure = this._pattern(context, (tile) => {
       tile.globalAlpha = 0.45;
       tile.fillStyle = this.surface;
@@ -69,7 +72,10 @@ function draw(tile, shape) {
   if (shape === "-") line(tile, 0, SIDE / 2, SIDE, SIDE / 2);
   if (shape === "|") line(tile, SIDE / 2, 0, SIDE / 2, SIDE);
   if (shape === ".") {
-    for (const [x, y] of [[2, 2], [6, 6]]) {
+    for (const [x, y] of [
+      [2, 2],
+      [6, 6],
+    ]) {
       tile.beginPath();
       tile.arc(x, y, 1.15, 0, 2 * Math.PI);
       tile.fill();

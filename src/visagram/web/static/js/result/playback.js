@@ -9,7 +9,9 @@ export class Playback {
   constructor(store, player, note) {
     Object.assign(this, { store, player, note });
     store.on("unplayable", () => this._unplayable());
-    addEventListener("online", () => { if (player.mode === "stills") this._again(); });
+    addEventListener("online", () => {
+      if (player.mode === "stills") this._again();
+    });
   }
 
   /** Acts on `store.video.playback`; asks again while it is being made. */
@@ -26,11 +28,20 @@ export class Playback {
       this.player.useVideo(url);
     } else if (state === "failed") {
       this.player.useStills();
-      this._say("This video cannot be played here", reason ?? "No playable copy could be made.", "The frames on show come from the original, which you find under Files. The chart works all the same.");
+      this._say(
+        "This video cannot be played here",
+        reason ?? "No playable copy could be made.",
+        "The frames on show come from the original, which you find under Files. The chart works all the same.",
+      );
     } else {
       if (!this.waited) this.player.useStills();
       this.waited = true;
-      this._say("Preparing the video for this browser", "Until it plays, explore it frame by frame.", null, state === "making" ? progress : null);
+      this._say(
+        "Preparing the video for this browser",
+        "Until it plays, explore it frame by frame.",
+        null,
+        state === "making" ? progress : null,
+      );
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this._again(), EVERY);
     }
@@ -50,7 +61,13 @@ export class Playback {
     this.player.video.hidden = true;
     this.player.still.hidden = false;
     this.player.useStills();
-    this._say("The video stopped playing", "Its file did not load, or this browser cannot play it.", "The frames on show come from the server.", null, () => this._again());
+    this._say(
+      "The video stopped playing",
+      "Its file did not load, or this browser cannot play it.",
+      "The frames on show come from the server.",
+      null,
+      () => this._again(),
+    );
   }
 
   _say(title, text, more = null, progress = undefined, retry = null) {

@@ -50,13 +50,23 @@ export class Player {
   useVideo(url) {
     const { video } = this;
     video.src = url;
-    video.addEventListener("loadeddata", () => {
-      this.mode = "video";
-      video.hidden = false;
-      this._watch();
-      this.store.emit("state");
-    }, { once: true });
-    video.addEventListener("loadedmetadata", () => { video.currentTime = this.store.time; }, { once: true });
+    video.addEventListener(
+      "loadeddata",
+      () => {
+        this.mode = "video";
+        video.hidden = false;
+        this._watch();
+        this.store.emit("state");
+      },
+      { once: true },
+    );
+    video.addEventListener(
+      "loadedmetadata",
+      () => {
+        video.currentTime = this.store.time;
+      },
+      { once: true },
+    );
   }
 
   toggle() {
@@ -111,7 +121,9 @@ export class Player {
     });
     video.addEventListener("error", () => this.store.emit("unplayable"));
     this.still.addEventListener("load", () => this._stillShown());
-    this.still.addEventListener("error", () => { this.loadingStill = false; });
+    this.still.addEventListener("error", () => {
+      this.loadingStill = false;
+    });
   }
 
   _watch() {

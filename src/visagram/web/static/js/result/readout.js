@@ -22,8 +22,18 @@ export function readout(person, time, bins) {
   const { expression, words, state } = describe(bins, i);
   if (!expression) return [head, h("p", {}, words)];
   const order = EXPRESSIONS.map((_, k) => k).sort((a, b) => bins.posterior(i, b) - bins.posterior(i, a));
-  const lines = order.slice(0, 3).filter((k) => bins.posterior(i, k) >= 0.01 || k === order[0]).map((k) =>
-    h("li", {}, h("span", { class: `swatch x-${EXPRESSIONS[k]}` }), h("span", {}, EXPRESSIONS[k]), h("b", {}, `${Math.round(bins.posterior(i, k) * 100)} %`)));
+  const lines = order
+    .slice(0, 3)
+    .filter((k) => bins.posterior(i, k) >= 0.01 || k === order[0])
+    .map((k) =>
+      h(
+        "li",
+        {},
+        h("span", { class: `swatch x-${EXPRESSIONS[k]}` }),
+        h("span", {}, EXPRESSIONS[k]),
+        h("b", {}, `${Math.round(bins.posterior(i, k) * 100)} %`),
+      ),
+    );
   const over = bins.bin > 0.11 ? `mean over ${span(bins.bin)}` : "";
   const note = [state === UNSURE ? "unsure" : "", over].filter(Boolean).join(", ");
   return [head, h("ul", {}, lines), ...(note ? [h("p", { class: "note" }, note)] : [])];

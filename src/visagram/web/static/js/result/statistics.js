@@ -11,18 +11,44 @@ export function statistics({ store, panel }) {
   const tables = [h("div", { class: "two" }, overall(totals), about(video))];
   if (people.length) tables.unshift(expressions(people, totals), times(people));
   if (people.length && !video.still) tables.push(presence(people));
-  panel.replaceChildren(h("h2", {}, "Statistics"), h("p", { class: "muted" }, "Every number of the report. Shares are of measured time; the interval holds the true share in 95 of 100 such videos."), ...tables);
+  panel.replaceChildren(
+    h("h2", {}, "Statistics"),
+    h(
+      "p",
+      { class: "muted" },
+      "Every number of the report. Shares are of measured time; the interval holds the true share in 95 of 100 such videos.",
+    ),
+    ...tables,
+  );
 }
 
 function expressions(people, totals) {
   const heads = ["Person", "Expression", "Share of measured time", "95 % interval", "Mean probability", "Frames"];
-  const rows = people.flatMap((person) => EXPRESSIONS.map((expression, k) => {
-    const share = person.shares[expression];
-    const mean = person.average_confidences[expression];
-    return [k ? h("span", { class: "visually-hidden" }, person.name) : name(person.name), word(expression), share && exact(share.value), share && range(share), mean?.toFixed(3), number(person.emotion_counts[expression] ?? 0)];
-  }));
+  const rows = people.flatMap((person) =>
+    EXPRESSIONS.map((expression, k) => {
+      const share = person.shares[expression];
+      const mean = person.average_confidences[expression];
+      return [
+        k ? h("span", { class: "visually-hidden" }, person.name) : name(person.name),
+        word(expression),
+        share && exact(share.value),
+        share && range(share),
+        mean?.toFixed(3),
+        number(person.emotion_counts[expression] ?? 0),
+      ];
+    }),
+  );
   if (people.length > 1 && Object.keys(totals.shares).length) {
-    rows.push(...EXPRESSIONS.map((expression, k) => [k ? h("span", { class: "visually-hidden" }, "Everybody") : "Everybody", word(expression), exact(totals.shares[expression].value), range(totals.shares[expression]), null, number(totals.emotion_counts[expression] ?? 0)]));
+    rows.push(
+      ...EXPRESSIONS.map((expression, k) => [
+        k ? h("span", { class: "visually-hidden" }, "Everybody") : "Everybody",
+        word(expression),
+        exact(totals.shares[expression].value),
+        range(totals.shares[expression]),
+        null,
+        number(totals.emotion_counts[expression] ?? 0),
+      ]),
+    );
   }
   const table = grid("Apparent expression", heads, rows, { words: [1] });
   table.classList.add("grouped", "tall");
@@ -33,17 +59,48 @@ const word = (expression) => h("span", { class: "with-swatch" }, h("span", { cla
 
 function times(people) {
   const found = new Set(people.flatMap((person) => Object.keys(person.unmeasured)));
-  const reasons = [...Object.keys(REASONS).filter((reason) => found.has(reason)), ...[...found].filter((reason) => !(reason in REASONS)).sort()];
-  const heads = ["Person", "First seen", "Last seen", "In the picture", "Measured", ...reasons.map(reasonWords), "Frames seen", "Frames measured", "Appearances"];
-  const rows = people.map((person) => [name(person.name), ...[person.first_seen, person.last_seen, person.screen_time, person.measured, ...reasons.map((reason) => person.unmeasured[reason] ?? 0)].map((value) => number(value, 2)),
-    number(person.frames_seen), number(person.frames_usable), number(person.tracks.length)]);
+  const reasons = [
+    ...Object.keys(REASONS).filter((reason) => found.has(reason)),
+    ...[...found].filter((reason) => !(reason in REASONS)).sort(),
+  ];
+  const heads = [
+    "Person",
+    "First seen",
+    "Last seen",
+    "In the picture",
+    "Measured",
+    ...reasons.map(reasonWords),
+    "Frames seen",
+    "Frames measured",
+    "Appearances",
+  ];
+  const rows = people.map((person) => [
+    name(person.name),
+    ...[
+      person.first_seen,
+      person.last_seen,
+      person.screen_time,
+      person.measured,
+      ...reasons.map((reason) => person.unmeasured[reason] ?? 0),
+    ].map((value) => number(value, 2)),
+    number(person.frames_seen),
+    number(person.frames_usable),
+    number(person.tracks.length),
+  ]);
   const table = grid("Time in seconds", heads, rows);
   table.classList.add("tall");
   return table;
 }
 
 function presence(people) {
-  const rows = people.flatMap((person) => person.segments.map(([start, end], k) => [k ? h("span", { class: "visually-hidden" }, person.name) : name(person.name), number(start, 2), number(end, 2), number(end - start, 2)]));
+  const rows = people.flatMap((person) =>
+    person.segments.map(([start, end], k) => [
+      k ? h("span", { class: "visually-hidden" }, person.name) : name(person.name),
+      number(start, 2),
+      number(end, 2),
+      number(end - start, 2),
+    ]),
+  );
   const table = grid("When each person was in the picture, in seconds", ["Person", "From", "To", "Length"], rows);
   table.classList.add("grouped", "tall");
   return table;
@@ -51,16 +108,25 @@ function presence(people) {
 
 function overall(totals) {
   const rows = [
-    ["Frames analysed", number(totals.frames)], ["Frames damaged", number(totals.frames_damaged)], ["Frames with a face", number(totals.frames_with_faces)],
-    ["Analysed time", `${number(totals.duration, 2)} s`], ["Time with at least one face measured", exact(totals.coverage)],
+    ["Frames analysed", number(totals.frames)],
+    ["Frames damaged", number(totals.frames_damaged)],
+    ["Frames with a face", number(totals.frames_with_faces)],
+    ["Analysed time", `${number(totals.duration, 2)} s`],
+    ["Time with at least one face measured", exact(totals.coverage)],
   ];
   return grid("The whole analysis", ["Figure", "Value"], rows);
 }
 
 function about(video) {
   const rows = [
-    ["Length", `${number(video.duration, 3)} s`], ["Picture", `${video.width} × ${video.height}`], ["Frame rate", `${Number(video.rate.toPrecision(6))} /s${video.variable_rate ? ", variable" : ""}`],
-    ["Frames", number(video.frames)], ["Codec", `${video.codec}, ${video.pixel_format}`], ["Container", video.container], ["Turned by", `${video.rotation}°${video.mirrored ? ", mirrored" : ""}`], ["Sound", video.has_audio ? "yes" : "no"],
+    ["Length", `${number(video.duration, 3)} s`],
+    ["Picture", `${video.width} × ${video.height}`],
+    ["Frame rate", `${Number(video.rate.toPrecision(6))} /s${video.variable_rate ? ", variable" : ""}`],
+    ["Frames", number(video.frames)],
+    ["Codec", `${video.codec}, ${video.pixel_format}`],
+    ["Container", video.container],
+    ["Turned by", `${video.rotation}°${video.mirrored ? ", mirrored" : ""}`],
+    ["Sound", video.has_audio ? "yes" : "no"],
   ];
   return grid("The video", ["Fact", "Value"], rows);
 }

@@ -71,6 +71,13 @@ export class Store {
     this.set("view", [first, first + width]);
   }
 
+  /** Zooms around the cursor where it can be seen, else around the middle. */
+  zoomBy(factor) {
+    const { view, time } = this;
+    const centre = time >= view[0] && time <= view[1] ? time : (view[0] + view[1]) / 2;
+    this.zoom(centre - (centre - view[0]) * factor, centre + (view[1] - centre) * factor);
+  }
+
   get zoomed() {
     return this.view[1] - this.view[0] < this.duration - 1e-6;
   }

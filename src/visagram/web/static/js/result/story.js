@@ -25,14 +25,30 @@ export function story(store, find) {
 /** What the analysis could not do in full. */
 export function warnings(store, root) {
   const found = store.report.warnings;
-  root.replaceChildren(...(found.length ? [h("ul", { class: "notice", "aria-label": "Warnings" }, found.map((text) => h("li", {}, text)))] : []));
+  root.replaceChildren(
+    ...(found.length
+      ? [
+          h(
+            "ul",
+            { class: "notice", "aria-label": "Warnings" },
+            found.map((text) => h("li", {}, text)),
+          ),
+        ]
+      : []),
+  );
 }
 
 /** A failure to load, with its cause and a way on. */
 export function problem(root, error, again) {
   const retry = h("button", { class: "button primary", type: "button", onclick: again }, icon("retry"), "Try again");
-  root.replaceChildren(h("div", { class: "notice danger", role: "alert" }, h("p", {}, h("strong", {}, "The result could not be loaded. "), error.detail),
-    h("div", { class: "row" }, retry, h("a", { class: "button", href: "/" }, "Back to the library"))));
+  root.replaceChildren(
+    h(
+      "div",
+      { class: "notice danger", role: "alert" },
+      h("p", {}, h("strong", {}, "The result could not be loaded. "), error.detail),
+      h("div", { class: "row" }, retry, h("a", { class: "button", href: "/" }, "Back to the library")),
+    ),
+  );
 }
 
 /** Where nobody was found: why that may be, and what to try. */
@@ -41,10 +57,21 @@ export function nobody(store, people, lanes) {
   const looked = `Visagram looked at ${count(store.report.totals.frames, "frame")} and found no face in any of them. That is a result, not a failure.`;
   const ask = () => analyseAgain({ id: store.videoId, name: store.video.name, settings: store.analysis.settings }).catch(toastProblem);
   const again = h("button", { class: "button primary", type: "button", onclick: ask }, icon("settings"), "Analyse with other settings");
-  people.replaceChildren(h("div", { class: "prose nobody" }, h("h2", { id: "people-title" }, "Nobody to show"), h("p", {}, looked), h("p", {}, "If there are people in it, these are the usual reasons:"),
-    h("ul", {},
-      h("li", {}, "Their faces are smaller than the smallest face looked for: try a smaller “smallest face”."),
-      h("li", {}, "They are seen from the side or from behind, covered, or very dark."),
-      h("li", {}, "They are outside the part of the picture or of the time that was analysed: see Method below.")),
-    h("p", {}, again)));
+  people.replaceChildren(
+    h(
+      "div",
+      { class: "prose nobody" },
+      h("h2", { id: "people-title" }, "Nobody to show"),
+      h("p", {}, looked),
+      h("p", {}, "If there are people in it, these are the usual reasons:"),
+      h(
+        "ul",
+        {},
+        h("li", {}, "Their faces are smaller than the smallest face looked for: try a smaller “smallest face”."),
+        h("li", {}, "They are seen from the side or from behind, covered, or very dark."),
+        h("li", {}, "They are outside the part of the picture or of the time that was analysed: see Method below."),
+      ),
+      h("p", {}, again),
+    ),
+  );
 }

@@ -10,15 +10,27 @@ export class SeekBar {
     Object.assign(this, { store, player, root, sheets: new Map(), dragging: false });
     this.film = h("canvas", { class: "film", "aria-hidden": "true" });
     this.head = h("div", { class: "playhead" });
-    this.input = h("input", { class: "visually-hidden", type: "range", min: "0", max: "1000", step: "any", "aria-label": "Position in the video" });
+    this.input = h("input", {
+      class: "visually-hidden",
+      type: "range",
+      min: "0",
+      max: "1000",
+      step: "any",
+      "aria-label": "Position in the video",
+    });
     this.picture = h("canvas", { class: "preview-picture" });
     this.caption = h("span", { class: "preview-time" });
     this.preview = h("div", { class: "preview", hidden: true, "aria-hidden": "true" }, this.picture, this.caption);
     root.append(this.film, this.head, this.input, this.preview);
     root.addEventListener("pointerdown", (event) => this._press(event));
     root.addEventListener("pointermove", (event) => this._move(event));
-    for (const end of ["pointerup", "pointercancel"]) root.addEventListener(end, () => { this.dragging = false; });
-    root.addEventListener("pointerleave", () => { if (!this.dragging) this.preview.hidden = true; });
+    for (const end of ["pointerup", "pointercancel"])
+      root.addEventListener(end, () => {
+        this.dragging = false;
+      });
+    root.addEventListener("pointerleave", () => {
+      if (!this.dragging) this.preview.hidden = true;
+    });
     this.input.addEventListener("keydown", (event) => this._key(event, controls));
     this.input.addEventListener("input", () => player.seek(this._timeOf(Number(this.input.value) / 1000)));
     store.on("time", () => this._time());

@@ -13,7 +13,13 @@ export class LaneTable {
     this.place = h("div", { class: "lane-table" });
     this.select = h("select", { "aria-label": "Person of the table" });
     this.select.addEventListener("change", () => this.fill());
-    this.details = h("details", { class: "fold" }, h("summary", {}, "The lanes as a table"), h("div", { class: "filters" }, this.select, h("p", { class: "muted small" }, "Of the time on view: zoom in for finer rows.")), this.place);
+    this.details = h(
+      "details",
+      { class: "fold" },
+      h("summary", {}, "The lanes as a table"),
+      h("div", { class: "filters" }, this.select, h("p", { class: "muted small" }, "Of the time on view: zoom in for finer rows.")),
+      this.place,
+    );
     this.details.addEventListener("toggle", () => this.fill());
     root.append(this.details);
     store.on("people", () => this._people());
@@ -60,7 +66,9 @@ export class LaneTable {
         rows.push([go, expression ?? "–", expression ? `${Math.round(probability * 100)} %` : "–", words]);
       }
       const name = this.store.nameOf(id);
-      const table = grid(`${name}, mean over ${span(bins.bin)} a row`, ["From", "Best expression", "Mean probability", "State"], rows, { words: [1, 3] });
+      const table = grid(`${name}, mean over ${span(bins.bin)} a row`, ["From", "Best expression", "Mean probability", "State"], rows, {
+        words: [1, 3],
+      });
       table.classList.add("tall");
       return table;
     });

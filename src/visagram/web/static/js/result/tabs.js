@@ -19,8 +19,27 @@ export function buildTabs(store, player, edits, find) {
     { id: "method", label: "Method", fill: method, skip: false },
   ].filter(({ skip }) => !skip);
   for (const tab of tabs) {
-    tab.panel = h("div", { class: "tabpanel", role: "tabpanel", id: `panel-${tab.id}`, "aria-labelledby": `tab-${tab.id}`, tabindex: "0", hidden: true });
-    tab.button = h("button", { role: "tab", type: "button", id: `tab-${tab.id}`, "aria-controls": `panel-${tab.id}`, "aria-selected": "false", tabindex: "-1", onclick: () => select(tab) }, tab.label);
+    tab.panel = h("div", {
+      class: "tabpanel",
+      role: "tabpanel",
+      id: `panel-${tab.id}`,
+      "aria-labelledby": `tab-${tab.id}`,
+      tabindex: "0",
+      hidden: true,
+    });
+    tab.button = h(
+      "button",
+      {
+        role: "tab",
+        type: "button",
+        id: `tab-${tab.id}`,
+        "aria-controls": `panel-${tab.id}`,
+        "aria-selected": "false",
+        tabindex: "-1",
+        onclick: () => select(tab),
+      },
+      tab.label,
+    );
   }
   const list = find("tablist");
   list.replaceChildren(...tabs.map((tab) => tab.button));
@@ -45,6 +64,7 @@ export function buildTabs(store, player, edits, find) {
       other.button.tabIndex = chosen ? 0 : -1;
       other.panel.hidden = !chosen;
     }
+    list.scrollLeft = Math.max(0, tab.button.offsetLeft - list.offsetLeft - 40);
     if (!tab.filled) fill(tab);
   }
   function fill(tab) {

@@ -87,7 +87,11 @@ export class Tiles {
       parts.push(tile.subarray(row * per * (K + 1), (row + 1) * per * (K + 1)));
     }
     const offset = Math.max(0, Math.floor((start - origin) / bin) - 1 - first * per);
-    const stop = Math.min(parts.length * per, Math.ceil((end - origin) / bin) + 1 - first * per, Math.ceil((finish - origin) / bin - 1e-6) - first * per);
+    const stop = Math.min(
+      parts.length * per,
+      Math.ceil((end - origin) / bin) + 1 - first * per,
+      Math.ceil((finish - origin) / bin - 1e-6) - first * per,
+    );
     return {
       bin,
       from: origin + (first * per + offset) * bin,
@@ -126,7 +130,9 @@ export class Tiles {
 }
 
 async function fetchTile(address) {
-  const response = await fetch(address, { headers: headers(), credentials: "same-origin" }).catch(() => { throw offline(); });
+  const response = await fetch(address, { headers: headers(), credentials: "same-origin" }).catch(() => {
+    throw offline();
+  });
   if (!response.ok) throw problemFrom(response.status, await response.text());
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -8,25 +8,31 @@ import { paintRuler, rulerHeight } from "./ruler.js";
 import { moment } from "./words.js";
 
 const COMPACT_FROM = 9;
+const REST = 120;
 
 export class Timeline {
-  constructor(store, player, tiles, paint, { root, zoom, onTable, onMark }) {
+  constructor(store, player, tiles, paint, { root, onTable }) {
     Object.assign(this, { store, player, tiles, paint, root, lanes: [], dirty: false, scheduled: false });
     this.onTable = onTable;
-    this.onMark = onMark;
     this._build(root);
-    this._zoomButtons(zoom);
     this.minimap = new Minimap(store, tiles, paint, this.mini);
-    this.sight = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) target.lane.visible = isIntersecting || !this.compact;
-      this.redraw();
-    }, { rootMargin: "120px" });
+    this.sight = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) target.lane.visible = isIntersecting || !this.compact;
+        this.redraw();
+      },
+      { rootMargin: "120px" },
+    );
     new ResizeObserver(() => this.redraw()).observe(this.plots);
-    for (const change of ["view", "shown", "windows", "marks"]) store.on(change, () => this.redraw());
+    for (const change of ["shown", "windows", "marks"]) store.on(change, () => this.redraw());
+    store.on("view", () => this._moved());
     store.on("people", () => this.rebuild());
     store.on("person", () => this._heads());
     store.on("time", () => this._cursor(true));
-    document.addEventListener("visagram:theme", () => { paint.reset(); this.redraw(); });
+    document.addEventListener("visagram:theme", () => {
+      paint.reset();
+      this.redraw();
+    });
     this.rebuild();
   }
 
@@ -34,8 +40,13 @@ export class Timeline {
     this.ruler = h("canvas", { class: "ruler", "aria-hidden": "true" });
     this.rail = h("ol", { class: "rail", "aria-label": "People, one lane each" });
     this.plots = h("div", {
-      class: "plots", tabindex: "0", role: "slider", "aria-label": "Position in the lanes", "aria-describedby": "lanes-keys",
-      "aria-valuemin": "0", "aria-orientation": "horizontal",
+      class: "plots",
+      tabindex: "0",
+      role: "slider",
+      "aria-label": "Position in the lanes",
+      "aria-describedby": "lanes-keys",
+      "aria-valuemin": "0",
+      "aria-orientation": "horizontal",
     });
     this.cursor = h("div", { class: "cursor" });
     this.selection = h("div", { class: "selection", hidden: true });
@@ -45,8 +56,16 @@ export class Timeline {
     this.rulerRow = h("div", { class: "ruler-row" }, h("div", { class: "rail-head" }), this.ruler);
     this.inner = h("div", { class: "timeline-inner" }, this.rulerRow, this.rail, this.plots, this.over);
     this.mini = h("div", { class: "minimap", hidden: true, "aria-hidden": "true" });
-    root.append(h("div", { class: "timeline-scroll" }, this.inner), this.mini, this.tip,
-      h("p", { class: "hint", id: "lanes-keys" }, "Click to go there, drag to zoom in, double-click to see everything. Keys: arrows step frames, with Shift seconds, + and − zoom, Home and End."));
+    root.append(
+      h("div", { class: "timeline-scroll" }, this.inner),
+      this.mini,
+      this.tip,
+      h(
+        "p",
+        { class: "hint", id: "lanes-keys" },
+        "Click to go there, drag to zoom in, double-click to see everything. Keys: arrows step frames, with Shift seconds, + and − zoom, Home and End.",
+      ),
+    );
     const options = { timeAt: (x) => this.timeAt(x), view: () => this.store.view, act: this._actions() };
     gestures(this.plots, options);
     gestures(this.ruler, options);
@@ -66,26 +85,6 @@ export class Timeline {
       reset: () => store.zoom(...store.range),
       hover: (event) => this._hover(event),
     };
-  }
-
-  _zoomButtons(root) {
-    const button = (label, title, act, kind = "") => h("button", { class: `button small ${kind}`, type: "button", title, onclick: act }, label);
-    this.reset = button("See everything", "Show the whole video", () => this.store.zoom(...this.store.range));
-    const out = button("−", "Zoom out", () => this.zoomBy(2), "sign");
-    const closer = button("+", "Zoom in", () => this.zoomBy(0.5), "sign");
-    out.setAttribute("aria-label", "Zoom out");
-    closer.setAttribute("aria-label", "Zoom in");
-    this.extent = h("span", { class: "muted small" });
-    const marks = h("span", { class: "marks" }, button("Mark in", "A window starts at the cursor (I)", () => this.onMark("start")), button("Mark out", "A window ends at the cursor (O)", () => this.onMark("end")));
-    root.setAttribute("aria-label", "Zoom and marks");
-    root.append(this.extent, marks, this.reset, out, closer);
-  }
-
-  /** Zooms around the cursor where it can be seen, else around the middle. */
-  zoomBy(factor) {
-    const { view, time } = this.store;
-    const centre = time >= view[0] && time <= view[1] ? time : (view[0] + view[1]) / 2;
-    this.store.zoom(centre - (centre - view[0]) * factor, centre + (view[1] - centre) * factor);
   }
 
   timeAt(clientX) {
@@ -114,13 +113,35 @@ export class Timeline {
   }
 
   _head(person) {
-    const face = person.thumbnail_url ? h("img", { class: "face", src: person.thumbnail_url, alt: "", loading: "lazy", width: "44", height: "44" }) : h("span", { class: "face" });
-    const table = h("button", { class: "link", type: "button", "aria-label": `Table of ${person.name}'s lane`, onclick: () => this.onTable(person.id) }, "Table");
-    return h("li", { data: { person: person.id } }, face, h("span", { class: "rail-name" }, h("bdi", { title: person.name }, person.name), table));
+    const face = person.thumbnail_url
+      ? h("img", { class: "face", src: person.thumbnail_url, alt: "", loading: "lazy", width: "44", height: "44" })
+      : h("span", { class: "face" });
+    const table = h(
+      "button",
+      { class: "link", type: "button", "aria-label": `Table of ${person.name}'s lane`, onclick: () => this.onTable(person.id) },
+      "Table",
+    );
+    return h(
+      "li",
+      { data: { person: person.id } },
+      face,
+      h("span", { class: "rail-name" }, h("bdi", { title: person.name }, person.name), table),
+    );
   }
 
   _heads() {
     for (const { head, person } of this.lanes) head.classList.toggle("chosen", this.store.person === person.id);
+  }
+
+  /** Draws plainly while the view moves, and in full once it rests. */
+  _moved() {
+    this.moving = true;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      this.moving = false;
+      this.redraw();
+    }, REST);
+    this.redraw();
   }
 
   redraw() {
@@ -141,7 +162,7 @@ export class Timeline {
   _draw() {
     const { store, tiles, paint } = this;
     const { view, windows, marks } = store;
-    const width = this.plots.clientWidth;
+    const width = (this.width = this.plots.clientWidth);
     if (!width || !tiles.index) return;
     paintRuler(this.ruler, width, { view, windows, marks, paint });
     this.rulerRow.style.height = `${rulerHeight(windows)}px`;
@@ -152,11 +173,16 @@ export class Timeline {
         canvas.width = canvas.height = 0;
         continue;
       }
-      paintLane(canvas, width, height, { bins: tiles.bins(person.id, ...view, level), view, paint, isShown: (name) => store.isShown(name), labels: !this.compact });
+      paintLane(canvas, width, height, {
+        bins: tiles.bins(person.id, ...view, level),
+        view,
+        paint,
+        isShown: (name) => store.isShown(name),
+        labels: !this.compact,
+        moving: this.moving,
+      });
     }
     this.minimap.draw();
-    this.extent.textContent = store.zoomed ? `${moment(view[0])} – ${moment(view[1])}` : "";
-    this.reset.hidden = !store.zoomed;
     this._cursor(false);
   }
 
@@ -166,7 +192,7 @@ export class Timeline {
     if (follow && this.player.playing && time > view[1] && time < range[1]) this.store.zoom(time - width * 0.05, time + width * 0.95);
     const share = (time - this.store.view[0]) / width;
     this.cursor.hidden = share < -1e-6 || share > 1 + 1e-6;
-    this.cursor.style.transform = `translateX(${share * this.plots.clientWidth}px)`;
+    this.cursor.style.transform = `translateX(${share * (this.width ?? 0)}px)`;
     this.plots.setAttribute("aria-valuemax", duration.toFixed(3));
     this.plots.setAttribute("aria-valuenow", (time - range[0]).toFixed(3));
     this.plots.setAttribute("aria-valuetext", moment(time));

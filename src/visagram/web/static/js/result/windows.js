@@ -19,7 +19,16 @@ export function windows({ store, player, panel }) {
     store.set("marks", { start: null, end: null });
     toast(`The window ${named(added.name ?? body.name)} was added.`, { kind: "done" });
   });
-  panel.replaceChildren(h("h2", {}, "Windows"), h("p", { class: "muted" }, "Name a stretch (a task, a question, a scene) and read its own statistics. Windows also appear above the lanes and as rows in the study's table."), form, list);
+  panel.replaceChildren(
+    h("h2", {}, "Windows"),
+    h(
+      "p",
+      { class: "muted" },
+      "Name a stretch (a task, a question, a scene) and read its own statistics. Windows also appear above the lanes and as rows in the study's table.",
+    ),
+    form,
+    list,
+  );
   show();
 
   async function reread() {
@@ -30,7 +39,9 @@ export function windows({ store, player, panel }) {
 
   function show() {
     if (!store.windows.length) {
-      list.replaceChildren(h("p", { class: "muted" }, "No window yet. Zoom to a stretch, or set In and Out under the video, then add it here."));
+      list.replaceChildren(
+        h("p", { class: "muted" }, "No window yet. Zoom to a stretch, or set In and Out under the video, then add it here."),
+      );
       return;
     }
     fillWith(list, async () => {
@@ -40,17 +51,58 @@ export function windows({ store, player, panel }) {
   }
 
   async function card(window) {
-    const go = h("button", { class: "button small", type: "button", "aria-label": `Show ${window.name}`, onclick: () => { store.zoom(window.start, window.end); player.seek(window.start); } }, icon("play"), "Show");
-    const remove = h("button", { class: "button small", type: "button", "aria-label": `Delete ${window.name}`, onclick: () => drop(window) }, icon("delete"), "Delete");
+    const go = h(
+      "button",
+      {
+        class: "button small",
+        type: "button",
+        "aria-label": `Show ${window.name}`,
+        onclick: () => {
+          store.zoom(window.start, window.end);
+          player.seek(window.start);
+        },
+      },
+      icon("play"),
+      "Show",
+    );
+    const remove = h(
+      "button",
+      { class: "button small", type: "button", "aria-label": `Delete ${window.name}`, onclick: () => drop(window) },
+      icon("delete"),
+      "Delete",
+    );
     const rows = await Promise.all(store.people.map((person) => row(tiles, person, window)));
     const heads = ["Person", "Measured", ...EXPRESSIONS];
-    return h("article", { class: "panel window", "aria-label": `Window ${window.name}` },
-      h("div", { class: "row spread" }, h("div", {}, h("h3", {}, h("bdi", {}, window.name)), h("p", { class: "muted small" }, `${moment(window.start)} – ${moment(window.end)}, ${span(window.end - window.start)}`)), h("div", { class: "row" }, go, remove)),
-      grid(`Share of measured time in ${named(window.name)}`, heads, rows, { note: "From the chart's bins; with 95 % intervals in the study's table." }));
+    return h(
+      "article",
+      { class: "panel window", "aria-label": `Window ${window.name}` },
+      h(
+        "div",
+        { class: "row spread" },
+        h(
+          "div",
+          {},
+          h("h3", {}, h("bdi", {}, window.name)),
+          h("p", { class: "muted small" }, `${moment(window.start)} – ${moment(window.end)}, ${span(window.end - window.start)}`),
+        ),
+        h("div", { class: "row" }, go, remove),
+      ),
+      grid(`Share of measured time in ${named(window.name)}, ${moment(window.start)} – ${moment(window.end)}`, heads, rows, {
+        note: "From the chart's bins; with 95 % intervals in the study's table.",
+      }),
+    );
   }
 
   async function drop(window) {
-    if (!(await confirmDialog({ title: "Delete this window?", text: `${named(window.name)} and its row in the study's table will be gone. The video and its result stay.`, confirm: "Delete", danger: true }))) return;
+    if (
+      !(await confirmDialog({
+        title: "Delete this window?",
+        text: `${named(window.name)} and its row in the study's table will be gone. The video and its result stay.`,
+        confirm: "Delete",
+        danger: true,
+      }))
+    )
+      return;
     try {
       await api.del(`${path}/${encodeURIComponent(window.id)}`);
       await reread();
@@ -94,7 +146,15 @@ function windowForm(store, add) {
   const submit = async (event) => {
     event.preventDefault();
     const [from, to] = [seconds(start.value), seconds(end.value)];
-    const wrong = !name.value.trim() ? "Give the window a name." : from === null || to === null ? "Write times as 1:05.2 or in seconds." : from >= to ? "The window must end after it starts." : to > store.range[1] + 0.05 ? `The video ends at ${moment(store.range[1])}.` : "";
+    const wrong = !name.value.trim()
+      ? "Give the window a name."
+      : from === null || to === null
+        ? "Write times as 1:05.2 or in seconds."
+        : from >= to
+          ? "The window must end after it starts."
+          : to > store.range[1] + 0.05
+            ? `The video ends at ${moment(store.range[1])}.`
+            : "";
     failure.hidden = !wrong;
     failure.textContent = wrong;
     if (wrong) return;
@@ -106,6 +166,13 @@ function windowForm(store, add) {
     }
   };
   const labelled = (text, input) => h("div", { class: "field" }, h("span", { class: "label", "aria-hidden": "true" }, text), input);
-  return h("form", { class: "panel window-form", novalidate: true, onsubmit: submit }, labelled("Name", name), labelled("Start", start), labelled("End", end),
-    h("button", { class: "button primary", type: "submit" }, icon("plus"), "Add window"), failure);
+  return h(
+    "form",
+    { class: "panel window-form", novalidate: true, onsubmit: submit },
+    labelled("Name", name),
+    labelled("Start", start),
+    labelled("End", end),
+    h("button", { class: "button primary", type: "submit" }, icon("plus"), "Add window"),
+    failure,
+  );
 }

@@ -45,16 +45,21 @@ export function interval(share) {
 
 export const exact = (share) => `${(share * 100).toFixed(1)} %`;
 
-export const number = (value, digits = 0) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+export const number = (value, digits = 0) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const listed = (words, last = " and ") =>
-  words.length > 1 ? `${words.slice(0, -1).join(", ")}${last}${words.at(-1)}` : words.join("");
+const listed = (words, last = " and ") => (words.length > 1 ? `${words.slice(0, -1).join(", ")}${last}${words.at(-1)}` : words.join(""));
 
+const MOST_LETTERS = 28;
 const COUNTS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 
 /** A name between characters that keep a right-to-left name from turning the sentence around. */
 export const named = (name) => `\u2068${name}\u2069`;
+
+/** A name short enough for a sentence. */
+function brief(name) {
+  const letters = [...name];
+  return named(letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("").trimEnd()}…` : name);
+}
 
 /** Who was seen and which apparent expression each showed most, in two sentences at most. */
 export function headline({ people, totals }) {
@@ -63,7 +68,7 @@ export function headline({ people, totals }) {
   const groups = new Map();
   for (const person of people) {
     const words = mostly(person);
-    if (words) groups.set(words, [...(groups.get(words) ?? []), named(person.name)]);
+    if (words) groups.set(words, [...(groups.get(words) ?? []), brief(person.name)]);
   }
   const measured = [...groups.values()].flat().length;
   if (!measured) return `${seen}, but no face was clear enough to measure an apparent expression.`;
@@ -77,15 +82,20 @@ export function headline({ people, totals }) {
   return `${seen}. The apparent expression was ${listed(phrases, ", and ")}.`;
 }
 
-/** How sure the headline is: the leading share with its interval, and how much was measured at all. */
-export function certainty({ people, totals }) {
-  const [lead] = [...people].filter((person) => person.most_common_emotion).sort((a, b) => b.measured - a.measured);
-  if (!lead) return "";
-  const share = lead.shares[lead.most_common_emotion];
-  const who = people.length === 1 ? "" : ` for ${named(lead.name)}, who was measured longest`;
+/** How sure the headline is: the leading shares with their intervals, and how much was measured at all. */
+export function certainty({ people, totals, video }) {
+  const measured = people.filter((person) => person.most_common_emotion);
+  if (!measured.length) return "";
+  if (video.still) return "A single picture shows a single instant: it says nothing about before or after.";
+  const lead = (shares, name) => `${name} ${percent(shares[name].value)} (${interval(shares[name])})`;
   const coverage = `At least one face was measured during ${percent(totals.coverage)} of the time.`;
-  if (!totals.duration) return "";
-  return `${lead.most_common_emotion} held ${percent(share.value)} of the measured time${who} (95 % interval ${interval(share)}). ${coverage}`.replace(/^./, (letter) => letter.toUpperCase());
+  const top = (shares) => Object.keys(shares).reduce((a, b) => (shares[b].value > shares[a].value ? b : a));
+  if (people.length === 1)
+    return `Of the measured time ${lead(measured[0].shares, top(measured[0].shares))}, in brackets the 95 % interval. ${coverage}`;
+  if (measured.length > 4)
+    return `Of everybody’s measured time ${lead(totals.shares, top(totals.shares))}, in brackets the 95 % interval. ${coverage}`;
+  const each = measured.map((person) => `${brief(person.name)} ${lead(person.shares, top(person.shares))}`);
+  return `Of the measured time, with the 95 % interval: ${each.join(", ")}. ${coverage}`;
 }
 
 /** "only", "mostly" (at least half of the measured frames) or "most often", and which; empty if nothing was measured. */

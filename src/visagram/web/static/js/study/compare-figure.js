@@ -3,7 +3,7 @@ import { EXPRESSIONS, PALETTE } from "../palette.js";
 
 const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : null);
 const share = (value) => (Number.isFinite(value) ? `${number(value * 100)} %` : null);
-const range = (low, high, unit = "") => (Number.isFinite(low) && Number.isFinite(high) ? `${number(low * 100)} to ${number(high * 100)}${unit}` : "too few");
+const range = (low, high, unit = "") => (Number.isFinite(low) && Number.isFinite(high) ? `${number(low * 100)} to ${number(high * 100)}${unit}` : "no interval");
 
 /** One row per expression; a mean and an interval per group. */
 export function groupRows(groups) {

@@ -5,6 +5,9 @@ import { known, videos } from "./store.js";
 const guide = document.getElementById("guide");
 const summary = document.getElementById("summary");
 const FIRST = "All videos as one data set: who is in them, under which condition, and how apparent expression differs.";
+const UPLOAD = "Drop them into the library; each is analysed at once. A clip per participant and condition is best.";
+const LABEL = "A participant, a condition and tags for each: typed into a table, pasted from a spreadsheet, or from a CSV.";
+const COMPARE = "Figures with intervals, differences in plain words, one tidy table, and a methods paragraph to cite.";
 
 /** Analysed videos with a participant and a condition, and whether two conditions have two participants each. */
 function standing() {
@@ -22,12 +25,14 @@ function standing() {
 export function showGuide() {
   const { all, analysed, labelled, comparable } = standing();
   guide.hidden = comparable;
-  summary.textContent = all
-    ? `${count(all, "video")} of ${count(known("participant").length, "participant")} under ${count(known("condition").length, "condition")}. ${analysed === all ? "All are analysed." : `${analysed} ${analysed === 1 ? "is" : "are"} analysed.`}`
-    : FIRST;
-  step("videos", analysed > 0, all ? `${count(all, "video")}, ${analysed} analysed.` : "Drop them into the library; each is analysed at once. A clip per participant and condition is best.");
-  step("labels", all > 0 && labelled === all, all ? `${labelled} of ${count(all, "video")} ${labelled === 1 ? "has" : "have"} a participant and a condition.` : "A participant, a condition and tags for each: typed into a table, pasted from a spreadsheet, or from a CSV.");
-  step("compare", false, all ? "Needs two conditions with at least two participants each." : "Figures with intervals, differences in plain words, one tidy table, and a methods paragraph to cite.");
+  const people = count(known("participant").length, "participant");
+  const conditions = count(known("condition").length, "condition");
+  const done = analysed === all ? "All are analysed." : `${analysed} ${analysed === 1 ? "is" : "are"} analysed.`;
+  summary.textContent = all ? `${count(all, "video")} of ${people} under ${conditions}. ${done}` : FIRST;
+  step("videos", analysed > 0, all ? `${count(all, "video")}, ${analysed} analysed.` : UPLOAD);
+  const have = `${labelled} of ${count(all, "video")} ${labelled === 1 ? "has" : "have"} a participant and a condition.`;
+  step("labels", all > 0 && labelled === all, all ? have : LABEL);
+  step("compare", false, all ? "Needs two conditions with at least two participants each." : COMPARE);
   for (const id of ["step-labels", "step-compare"]) document.querySelector(`#${id} .button`).hidden = !all;
   const next = guide.querySelector("li:not(.done) .button");
   for (const button of guide.querySelectorAll(".button")) button.classList.toggle("primary", button === next);

@@ -95,5 +95,5 @@ export function read({ groups, differences }, by, measure) {
 
 function tooFew(groups, by) {
   const sizes = groups.slice(0, 6).map(({ name, n }) => `${name}: ${units(n, by)}`).join(", ") + (groups.length > 6 ? ", …" : "");
-  return `There are too few ${by === "participant" ? "videos" : "participants"} for an interval (${sizes}). The means below describe only them; they say nothing about a difference yet.`;
+  return `There is no interval, for lack of ${by === "participant" ? "videos" : "participants"} or of spread between them (${sizes}). The means below describe only them; they say nothing about a difference yet.`;
 }

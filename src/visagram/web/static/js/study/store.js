@@ -71,7 +71,7 @@ export function takeAnalysis(analysis) {
 
 /** The values in use of a field, sorted as people count: P2 before P10. */
 export function known(field) {
-  const all = [...videos.values()].flatMap((video) => video[field] ?? []);
+  const all = [...videos.values()].flatMap((video) => video[field] || []);
   return [...new Set(all)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 

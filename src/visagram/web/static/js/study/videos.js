@@ -40,7 +40,7 @@ export function startVideos() {
   showSaved();
 }
 
-export const clearSelection = () => select([...selected].map((id) => videos.get(id)).filter(Boolean), false);
+const clearSelection = () => select([...selected].map((id) => videos.get(id)).filter(Boolean), false);
 
 function heading([name, label, kind]) {
   const cell = h("th", { scope: "col", role: "columnheader", class: kind === "number" ? "" : "word" });
@@ -56,7 +56,7 @@ function heading([name, label, kind]) {
   return cell;
 }
 
-export function stateOf(video) {
+function stateOf(video) {
   return video.latest ? STATES[video.latest.state] : "not analysed";
 }
 

@@ -12,7 +12,7 @@ export function seconds(text) {
 }
 
 /** Seconds as people type them: 62.5 → "1:02.5". */
-export function asTime(value) {
+function asTime(value) {
   const tenths = Math.round(value * 1000) / 1000;
   const rest = Number((tenths % 60).toFixed(3));
   const text = `${rest < 10 ? "0" : ""}${rest}`;

@@ -1,0 +1,169 @@
+"""What an analysis found, as the page reads it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visagram.core.types import EXPRESSIONS
+from visagram.export.view import ROW_COLUMNS
+
+
+def test_the_report_has_the_name_that_the_video_has_now(world, fresh):
+    video, analysis = fresh
+    first = world.get(f"/analyses/{analysis}/report")
+    assert (first.json["schema"], first.json["video"]["name"]) == ("visagram.report", "fresh.mp4")
+    assert [person["id"] for person in first.json["people"]] == [1]
+    assert world.get(f"/analyses/{analysis}/report", If_None_Match=first.headers["ETag"]).status_code == 304
+    world.patch(f"/videos/{video}", {"name": "=cmd() <b>.mp4"})
+    second = world.get(f"/analyses/{analysis}/report", If_None_Match=first.headers["ETag"])
+    assert (second.status_code, second.json["video"]["name"]) == (200, "=cmd() <b>.mp4")
+
+
+def test_observations_come_in_pages_of_what_was_asked_for(world):
+    path = f"/analyses/{world.analysis}/observations"
+    everything = world.get(f"{path}?limit=5000").json
+    assert everything["total"] == len(everything["items"]) == 50
+    assert list(everything["items"][0]) == sorted(ROW_COLUMNS)
+    paged = [world.get(f"{path}?limit=20&offset={k}").json["items"] for k in (0, 20, 40)]
+    assert list(itertools.chain(*paged)) == everything["items"]
+    some = world.get(f"{path}?start=0.5&end=1&person=1&columns=time,emotion").json
+    assert [row["time"] for row in some["items"]] == [row["time"] for row in everything["items"][13:25]]
+    assert all(set(row) == {"time", "emotion"} for row in some["items"])
+    assert some["total"] == 12
+    assert world.get(f"{path}?person=7").json["total"] == 0
+    row = everything["items"][0]
+    assert row["emotion"] == max(row["posterior"], key=row["posterior"].get)
+    assert sum(row["posterior"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=5001", "limit"),
+        ("person=0", "person"),
+        ("person=1.5", "person"),
+        ("start=nan", "start"),
+        ("end=-1", "end"),
+        ("start=2&end=1", "end"),
+        ("columns=time,secret", "columns"),
+    ],
+)
+def test_observations_that_cannot_be_are_refused(world, problem, query, field):
+    response = world.get(f"/analyses/{world.analysis}/observations?{query}")
+    assert problem(response, 422, "validation")
+    assert list(response.json["errors"]) == [field]
+
+
+def test_boxes_are_those_shown_between_two_times(world, problem):
+    path = f"/analyses/{world.analysis}/boxes"
+    found = world.get(f"{path}?start=1.01&end=1.1").json
+    assert found["time"] == [1.0, 1.04, 1.08]
+    lengths = {len(found[name]) for name in ("time", "span", "person", "box", "posterior")}
+    assert lengths == {3}
+    assert all(sum(row) == pytest.approx(255, abs=4) for row in found["posterior"])
+    assert all(x >= 0 and x + w <= 400 and w > 20 for x, _, w, _ in found["box"])
+    assert len(world.get(path).json["time"]) == 50
+    assert world.get(f"{path}?start=100").json["time"] == []
+    for query in ("start=0&end=601", "start=5&end=5", "start=x"):
+        assert problem(world.get(f"{path}?{query}"), 422, "validation")
+
+
+def test_tiles_hold_what_their_index_says(world, problem):
+    path = f"/analyses/{world.analysis}/tiles"
+    index = world.get(path).json
+    assert (index["bins_per_tile"], index["people"], index["start"], index["end"]) == (256, [1], 0, 2)
+    assert index["levels"] == [{"bin": 0.1, "tiles": 1}]
+    tile = world.get(f"{path}/0/0")
+    cells = np.frombuffer(tile.data, np.uint8)
+    posterior, state = cells[: 256 * 7].reshape(256, 7), cells[256 * 7 :]
+    assert (len(state), list(state[:20]), set(state[20:])) == (256, [2] * 20, {0})
+    assert EXPRESSIONS[posterior[0].argmax()] == "neutral"
+    for wrong in ("0/1", "1/0", "9/9", "-1/0", "x/0"):
+        assert problem(world.get(f"{path}/{wrong}"), 404)
+
+
+def test_tiles_and_pictures_are_kept_for_good_only_under_their_version(world):
+    index = world.get(f"/analyses/{world.analysis}/tiles").json
+    for path in ("tiles/0/0", "people/1/thumbnail", "tracks/0/thumbnail"):
+        address = f"/analyses/{world.analysis}/{path}"
+        plain, kept = world.get(address), world.get(f"{address}?v={index['version']}")
+        assert plain.headers["Cache-Control"] == "private, no-cache"
+        assert "immutable" in kept.headers["Cache-Control"]
+        assert world.get(f"{address}?v=old").headers["Cache-Control"] == "private, no-cache"
+        assert world.get(address, If_None_Match=plain.headers["ETag"]).status_code == 304
+
+
+def test_moments_name_the_strongest_instants_with_pictures(world, problem):
+    path = f"/analyses/{world.analysis}/moments"
+    found = world.get(path).json
+    assert found["total"] == len(found["items"]) > 1
+    one = world.get(f"{path}?emotion=neutral&limit=1&person=1").json["items"]
+    assert [moment["emotion"] for moment in one] == ["neutral"]
+    assert one[0]["start"] <= one[0]["time"] < one[0]["end"]
+    assert world.get(f"{path}?person=9").json["items"] == []
+    picture = world.get(one[0]["thumbnail_url"])
+    assert (picture.status_code, picture.mimetype) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(picture.data)).size == (320, 240)
+    for query in ("emotion=joy", "limit=0", "person=x"):
+        assert problem(world.get(f"{path}?{query}"), 422, "validation")
+
+
+def test_a_picture_of_the_video_is_made_once_by_one_child_that_ends(world):
+    path = f"/analyses/{world.analysis}/frame"
+    stills = world.client.application.extensions["visagram.stills"]
+    first = world.get(f"{path}?time=1.5&width=100")
+    assert Image.open(io.BytesIO(first.data)).size == (160, 120)
+    (child,) = stills.pids
+    assert world.get(f"{path}?time=1.7&width=640").status_code == 200
+    assert stills.pids == [child]
+    stills.close()
+    again = world.get(f"{path}?time=1.5&width=100")
+    assert (again.data, stills.pids) == (first.data, [])
+    assert world.get(f"{path}?time=1.5", If_None_Match=world.get(f"{path}?time=1.5").headers["ETag"]).status_code == 304
+    last = world.get(f"{path}?time=9999")
+    assert last.data == world.get(f"{path}?time=30.6").data
+    stills.close()
+
+
+@pytest.mark.parametrize("query", ["", "time=-1", "time=x", "time=1&width=641", "time=1&width=0", "time=inf"])
+def test_pictures_that_cannot_be_are_refused(world, problem, query):
+    assert problem(world.get(f"/analyses/{world.analysis}/frame?{query}"), 422, "validation")
+    assert problem(world.get("/analyses/none/frame?time=1"), 404)
+
+
+def test_faces_that_are_not_there_are_not_found(world, problem):
+    for path in ("people/2/thumbnail", "people/0/thumbnail", f"people/{'9' * 400}/thumbnail", "tracks/99/thumbnail"):
+        assert problem(world.get(f"/analyses/{world.analysis}/{path}"), 404)
+
+
+@pytest.mark.parametrize("figure", ["timeline", "distribution", "compare"])
+def test_figures_are_plotly_json(world, problem, figure):
+    path = f"/analyses/{world.analysis}/figures/{figure}"
+    found = world.get(path)
+    assert found.mimetype == "application/json"
+    assert {"data", "layout"} <= set(found.json)
+    assert found.json["data"]
+    assert world.get(f"{path}?person=1", If_None_Match=found.headers["ETag"]).status_code == 200
+    assert world.get(path, If_None_Match=found.headers["ETag"]).status_code == 304
+    assert problem(world.get(f"{path}?person=2"), 404)
+    assert problem(world.get(f"{path}?person=-2"), 422)
+    assert problem(world.get(f"/analyses/{world.analysis}/figures/pie"), 404)
+
+
+def test_the_figure_of_people_shows_each_share_with_its_interval(world, fresh):
+    path = f"/analyses/{fresh[1]}"
+    world.post(f"{path}/people/split", {"person": 1, "at": 1.0})
+    world.patch(f"{path}/people/2", {"name": "<b>Eve"})
+    shares = [person["shares"] for person in world.get(f"{path}/people").json["items"]]
+    traces = world.get(f"{path}/figures/compare").json["data"]
+    assert [trace["name"] for trace in traces] == ["Person 1", "&lt;b&gt;Eve"]
+    for trace, share in zip(traces, shares, strict=True):
+        assert trace["y"] == pytest.approx([share[name]["value"] * 100 for name in EXPRESSIONS])
+        low = [y - below for y, below in zip(trace["y"], trace["error_y"]["arrayminus"], strict=True)]
+        assert low == pytest.approx([share[name]["low"] * 100 for name in EXPRESSIONS])
+    assert traces[0]["marker"]["symbol"] != traces[1]["marker"]["symbol"]

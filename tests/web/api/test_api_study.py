@@ -1,0 +1,137 @@
+"""All videos together."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pyarrow.parquet as pq
+import pytest
+
+TAG = "the study"
+
+
+@pytest.fixture(scope="module")
+def cohort(world):
+    """Four analysed videos of two conditions, one of them with a window, and one that waits."""
+    ids = []
+    for number, condition in enumerate(("calm", "calm", "stress", "stress")):
+        video, _ = world.fresh(f"study {number}.mp4")
+        labels = {"participant": f"P{number}", "condition": condition, "tags": [TAG]}
+        assert world.patch(f"/videos/{video}", labels).status_code == 200
+        ids.append(video)
+    world.post(f"/videos/{ids[0]}/windows", {"name": "question", "start": 0.5, "end": 1.5})
+    waiting, _ = world.waiting()
+    world.patch(f"/videos/{waiting}", {"tags": [TAG]})
+    yield [*ids, waiting]
+    for video in (*ids, waiting):
+        world.delete(f"/videos/{video}?now=1")
+
+
+def sheet(world, text, query=""):
+    body = text if isinstance(text, bytes) else text.encode()
+    return world.post(f"/study/import{query}", data={"file": (io.BytesIO(body), "sheet.csv")})
+
+
+def test_the_table_has_a_row_per_video_person_and_window(world, cohort):
+    table = world.get(f"/study/table?tag={TAG}").json
+    assert [(row["video_id"], row["person"], row["window"]) for row in table["items"]] == [
+        (cohort[0], 1, None),
+        (cohort[0], 1, "question"),
+        *((video, 1, None) for video in cohort[1:4]),
+    ]
+    assert table["items"][1]["measured"] == pytest.approx(1.0)
+    assert table["total"] == 5
+    assert set(table["items"][0]) == set(table["columns"])
+    assert table["excluded"] == [{"id": cohort[4], "name": "sample.mp4", "reason": "its analysis is waiting"}]
+    assert len(world.get(f"/study/table?tag={TAG}&condition=calm").json["items"]) == 3
+
+
+def test_the_table_is_the_same_in_every_format(world, cohort):
+    items = world.get(f"/study/table?tag={TAG}").json["items"]
+    text = world.get(f"/study/table?tag={TAG}&format=csv")
+    assert (text.mimetype, text.headers["Content-Disposition"]) == (
+        "text/csv",
+        "attachment; filename=visagram-study.csv",
+    )
+    rows = list(csv.DictReader(io.StringIO(text.text)))
+    assert [row["video_id"] for row in rows] == [item["video_id"] for item in items]
+    assert [float(row["share_neutral"]) for row in rows] == [item["share_neutral"] for item in items]
+    binary = world.get(f"/study/table?tag={TAG}&format=parquet")
+    assert pq.read_table(io.BytesIO(binary.data)).to_pylist() == items
+
+
+def test_conditions_are_compared_with_figure_table_and_method(world, cohort):
+    found = world.get(f"/study/compare?by=condition&measure=share&tag={TAG}").json
+    assert [(group["name"], group["n"]) for group in found["groups"]] == [("calm", 2), ("stress", 2)]
+    assert len(found["differences"]) == 7
+    assert len(found["table"]) == 14
+    assert [trace["name"] for trace in found["figure"]["data"]] == ["calm", "stress"]
+    assert "participant" in found["method"]
+    assert [video["id"] for video in found["excluded"]] == [cohort[4]]
+    windows = world.get(f"/study/compare?tag={TAG}&window=question").json
+    assert [(group["name"], group["n"]) for group in windows["groups"]] == [("calm", 1)]
+    assert world.get("/study/compare?tag=nobody").json["groups"] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["compare?by=name", "compare?measure=median", "table?format=xlsx", f"methods?tag={'x' * 81}"]
+)
+def test_questions_that_make_no_sense_are_refused(world, problem, path):
+    assert problem(world.get(f"/study/{path}"), 422, "validation")
+
+
+def test_the_methods_paragraph_names_models_and_comparison(world, cohort):
+    text = world.get(f"/study/methods?tag={TAG}").json["text"]
+    assert "4 videos" in text
+    assert "visagram-emotion" in text
+    assert "Welch" in text
+    assert "Welch" not in world.get(f"/study/methods?tag={TAG}&condition=calm").json["text"]
+    assert world.get("/study/methods?tag=nobody").json["text"]
+
+
+def test_labels_are_imported_by_name_stem_or_id_and_a_dry_run_changes_nothing(world, cohort):
+    text = f"video,participant,tags\nstudy 1.mp4,A1,{TAG};x\nstudy 2,A2,{TAG}\n{cohort[3]},A3,{TAG}\nnone.mp4,A4,\n"
+    dry = sheet(world, text, "?dry_run=1")
+    assert dry.status_code == 200, dry.text
+    assert dry.json["kind"] == "labels"
+    assert [row["video_id"] for row in dry.json["matched"]] == cohort[1:4]
+    assert dry.json["unmatched"] == [{"line": 5, "video": "none.mp4"}]
+    assert world.get(f"/videos/{cohort[1]}").json["participant"] == "P1"
+    assert sheet(world, text).json["matched"] == dry.json["matched"]
+    changed = world.get(f"/videos/{cohort[1]}").json
+    assert (changed["participant"], changed["condition"], changed["tags"]) == ("A1", "calm", [TAG, "x"])
+
+
+def test_windows_are_imported_once(world, cohort):
+    text = "video;window;start;end\nstudy 1;q 1;0:00,5;1,5\nstudy 1;q 2;1;1.5\nstudy 1;bad;5;1\n"
+    for _ in range(2):
+        found = sheet(world, text).json
+        assert (found["kind"], len(found["matched"])) == ("windows", 2)
+        assert [error["line"] for error in found["errors"]] == [4]
+    windows = world.get(f"/videos/{cohort[1]}/windows").json["items"]
+    assert [(window["name"], window["start"], window["end"]) for window in windows] == [
+        ("q 1", 0.5, 1.5),
+        ("q 2", 1.0, 1.5),
+    ]
+
+
+def test_a_name_that_two_videos_have_is_an_error_of_its_line(world, cohort):
+    twins = [world.fresh("twin.mp4")[0] for _ in range(2)]
+    found = sheet(world, "video,participant\ntwin.mp4,P1\n").json
+    assert (found["matched"], found["errors"][0]["line"]) == ([], 2)
+    assert "2 videos" in found["errors"][0]["detail"]
+    assert sheet(world, f"video,participant\n{twins[0]},P1\n").json["errors"] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n\0", b'"open', b"a,b\n1,2\n", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_table_is_an_error_and_not_a_failure(world, content):
+    found = sheet(world, content).json
+    assert (found["matched"], len(found["errors"])) == ([], 1)
+
+
+def test_an_import_without_a_file_is_refused(world, problem):
+    assert problem(world.post("/study/import"), 422, "validation")
+    form = {"data": {"file": "text"}, "content_type": "multipart/form-data"}
+    assert problem(world.post("/study/import", **form), 422, "validation")
+    assert problem(world.post("/study/import", {"file": "x"}), 415)
