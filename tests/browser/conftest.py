@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from browser.clips import Clips
 from browser.guard import Guard
@@ -40,6 +40,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=WAITS)
     with sync_playwright() as started:
         yield started
 
@@ -100,7 +101,8 @@ def visit(
         )
         contexts.append(context)
         context.set_default_timeout(WAITS)
-        guard.watch(context, server.url)
+        guard.watch(context)
+        guard.allow(server.url)
         if noticed:
             context.add_cookies([{"name": "visagram-lawful-use", "value": "1", "url": server.url}])
         page = context.new_page()

@@ -20,14 +20,18 @@ class Guard:
     def __init__(self) -> None:
         self._trouble: list[str] = []
         self._expected: list[re.Pattern[str]] = []
+        self._hosts: set[str] = set()
 
-    def watch(self, context: BrowserContext, origin: str) -> None:
-        """Watch every page that a context opens; `origin` is the only one they may ask."""
-        own = urlsplit(origin).netloc
+    def allow(self, address: str) -> None:
+        """Pages may ask this server."""
+        self._hosts.add(urlsplit(address).netloc)
+
+    def watch(self, context: BrowserContext) -> None:
+        """Watch every page that a context opens."""
         context.add_init_script(_TELL_VIOLATIONS)
         context.on("console", self._said)
         context.on("weberror", self._thrown)
-        context.on("request", lambda request: self._asked(request, own))
+        context.on("request", self._asked)
 
     def expect(self, pattern: str) -> None:
         """Errors that match this are part of the test."""
@@ -44,7 +48,7 @@ class Guard:
     def _thrown(self, error: WebError) -> None:
         self._trouble.append(f"thrown: {error.error}")
 
-    def _asked(self, request: Request, own: str) -> None:
+    def _asked(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in _OWN_SCHEMES and parts.netloc != own:
+        if parts.scheme not in _OWN_SCHEMES and parts.netloc not in self._hosts:
             self._trouble.append(f"asked another host: {request.url}")

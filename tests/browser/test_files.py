@@ -34,14 +34,13 @@ def download(page: Page, link, folder: Path) -> Path:
     return path
 
 
-def opened(path: Path) -> int:
+def opened(name: str, content: bytes) -> int:
     """Open a file by its ending; how many rows, bytes, cues or entries it holds."""
-    content = path.read_bytes()
-    match path.suffix:
+    match Path(name).suffix:
         case ".csv":
-            return len(pandas.read_csv(path))
+            return len(pandas.read_csv(io.BytesIO(content)))
         case ".parquet":
-            return pyarrow.parquet.read_table(path).num_rows
+            return pyarrow.parquet.read_table(io.BytesIO(content)).num_rows
         case ".json":
             return len(json.loads(content))
         case ".html":
@@ -51,21 +50,22 @@ def opened(path: Path) -> int:
             assert content.startswith(b"WEBVTT")
             return content.count(b" --> ")
         case ".npy":
-            return len(np.load(io.BytesIO(content), allow_pickle=True))
+            return len(np.load(io.BytesIO(content)))
         case ".zip":
-            with zipfile.ZipFile(path) as archive:
-                assert archive.testzip() is None
-                return len(archive.namelist())
-    raise AssertionError(f"nobody knows how to open {path.name}")
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                return sum(opened(entry, archive.read(entry)) > 0 for entry in archive.namelist())
+    raise AssertionError(f"nobody knows how to open {name}")
 
 
 def test_every_file_that_is_there_opens(page, tmp_path):
     links = page.locator("#panel-files ul.files").get_by_role("link")
     paths = [download(page, links.nth(k), tmp_path) for k in range(links.count())]
-    found = {path.suffix: opened(path) for path in paths if path.suffix != ".mp4"}
-    assert set(found) == {".csv", ".parquet", ".json", ".html", ".vtt", ".npy", ".zip"}
+    found = {path.name: opened(path.name, path.read_bytes()) for path in paths if path.suffix != ".mp4"}
+    endings = sorted(Path(name).suffix for name in found)
+    assert endings == [".csv", ".html", ".json", ".parquet", ".vtt", ".zip", ".zip"]
     assert all(found.values()), found
-    assert found[".csv"] == found[".parquet"] >= 140
+    rows = {ending: count for name, count in found.items() if (ending := Path(name).suffix) in (".csv", ".parquet")}
+    assert rows[".csv"] == rows[".parquet"] >= 140
 
 
 def test_the_original_comes_back_byte_for_byte(page, clips, tmp_path):
@@ -76,7 +76,7 @@ def test_the_original_comes_back_byte_for_byte(page, clips, tmp_path):
 
 
 def test_a_part_holds_only_the_chosen_person_and_time(page, tmp_path):
-    page.get_by_label("Person", exact=True).select_option(label="Person 1")
+    page.locator("#panel-files label", has_text="Person").locator("select").select_option(label="Person 1")
     page.get_by_label("From", exact=True).fill("1")
     page.get_by_label("To", exact=True).fill("2")
     page.keyboard.press("Tab")

@@ -82,7 +82,8 @@ def test_a_new_user_uploads_the_sample_and_explores_its_result(visit):
         assert media_time(page) == pytest.approx(before + step * FRAME, abs=0.002)
 
 
-def test_the_sample_is_one_click_away(visit, served):
+def test_the_sample_is_one_click_away(visit, clips):
+    assert clips["sample"].video["latest"]["state"] == "done"
     page = visit("/")
     page.get_by_role("button", name=re.compile("Try the sample")).locator("visible=true").click()
     page.wait_for_url(re.compile(r"/analyses/\w+$"))

@@ -13,7 +13,9 @@ from service import SHORT, error, open_service, result, status, upload, work
 from visagram.cli import SAMPLE
 from visagram.core.edits import Merge, Rename, Split
 from visagram.errors import Conflict, EmptyInput, NotFound, StorageFull, TooLarge, UsageError
+from visagram.jobs import leases
 from visagram.jobs.model import LOCAL_OWNER, Blob, Entry, Output
+from visagram.jobs.run import annotated_file, view_folder
 from visagram.jobs.storage import size_of
 from visagram.jobs.uploads import UNKNOWN, Wanted
 from visagram.jobs.videos import Labels, Who, shown_name
@@ -101,7 +103,16 @@ def test_edits_are_recorded_and_can_be_taken_back(done):
     for left in (2, 1, 0):
         service.analyses.undo(ME, analysis)
         with service.store.read() as session:
-            assert service.analyses.get(session, ME, analysis).revision == left
+            now = service.analyses.get(session, ME, analysis)
+            assert len(now.changes) == left
+            assert (now.view > 0) == (left > 0)
+            names = [
+                person["name"]
+                for person in json.loads((view_folder(service.storage, now) / "report.json").read_text())["people"]
+            ]
+            assert names == [["Person 1"], ["Person 1", "Person 2"], ["Person 1", "Grace <b>"]][left]
+    assert now.revision == 6, "a revision is never used twice"
+    assert len(list(service.storage.edits(analysis).glob("view-*"))) <= 1
     with pytest.raises(Conflict):
         service.analyses.undo(ME, analysis)
     assert [e.action for e in _rows(service, Entry)].count("people: split") == 1
@@ -113,7 +124,10 @@ def test_what_is_not_a_video_fails_with_the_reason_and_its_entry_stays(service, 
     _, analysis = upload(service, text, {})
     work(service)
     assert status(service, analysis) == "failed"
-    assert error(service, analysis)[0] == "not_a_video"
+    code, detail = error(service, analysis)
+    assert code == "not_a_video"
+    assert str(service.storage.folder) not in detail
+    assert detail.startswith("The file")
     service.analyses.retry(ME, analysis)
     assert status(service, analysis) == "queued"
 
@@ -234,6 +248,9 @@ def test_strangers_find_nothing(done):
 def test_videos_are_found_by_words_tags_condition_and_state(service):
     one, _ = upload(service, name="100%_smile.mp4", settings=None)
     two, analysis = upload(service, name="other.mp4")
+    three, failed = upload(service, name="third.mp4", settings={"start": "99"})
+    with service.store.write() as session:
+        leases.fail(session, service.analyses.get(session, ME, failed).output.job, "usage", "No.")
     service.videos.change(ME, one, {"participant": "P07", "condition": "reward", "tags": ["Zürich", "a,b"]})
 
     def found(**by):
@@ -242,15 +259,16 @@ def test_videos_are_found_by_words_tags_condition_and_state(service):
             assert total == len(videos)
             return {video.id for video in videos}
 
-    assert found() == {one, two}
+    assert found() == {one, two, three}
     assert found(query="100%_") == found(query="p07") == found(query="zürich") == found(query="reward smile") == {one}
     assert found(query="0_%") == found(query="nothing") == set()
     assert found(tag="a,b") == found(condition="reward") == {one}
     assert found(state="queued") == {two}
+    assert found(state="failed") == {three}
     service.analyses.cancel(ME, analysis)
     assert found(state="cancelled") == {two}
     with service.store.read() as session:
-        assert service.videos.find(session, ME, limit=1, offset=1)[1] == 2
+        assert service.videos.find(session, ME, limit=1, offset=1)[1] == 3
 
 
 def test_labels_and_windows_that_make_no_sense_are_refused(service):
@@ -283,13 +301,13 @@ def test_cancelling_one_of_two_who_wait_for_the_same_keeps_the_work(service):
 
 
 def test_the_annotated_video_is_made_for_the_people_as_they_are_now(done):
-    from visagram.jobs.run import annotated_file
-
     service, _, analysis, _ = done
+    with service.store.read() as session:
+        revision = service.analyses.get(session, ME, analysis).revision
     service.analyses.annotate(ME, analysis)
     service.analyses.annotate(ME, analysis)
     assert work(service) == ["annotate"]
-    assert annotated_file(service.storage, analysis, 0).stat().st_size > 10_000
+    assert annotated_file(service.storage, analysis, revision).stat().st_size > 10_000
     service.analyses.annotate(ME, analysis)
     assert work(service) == []
 

@@ -11,7 +11,7 @@ import pytest
 from serving import form, open_service, work
 
 import visagram
-from visagram.core.edits import Rename
+from visagram.core.edits import Split
 from visagram.jobs.leases import Leases
 from visagram.jobs.model import Analysis
 from visagram.web.app import create_app
@@ -66,9 +66,10 @@ def test_an_upload_is_accepted_watched_and_read(service, client):
     for number, face in enumerate(stats.json["faces"], 1):
         assert face == json.loads((folder / f"face_{number}_statistics.json").read_text("utf-8"))
 
-    service.analyses.edit(service.owners.local, answer.json["job"], Rename(1, "Ada"))
-    renamed = client.get(answer.json["stats_url"]).json
-    assert "Ada" in json.dumps(renamed["faces"][0]) and "Ada" not in json.dumps(stats.json)
+    service.analyses.edit(service.owners.local, answer.json["job"], Split(1, at=0.5))
+    corrected = client.get(answer.json["stats_url"]).json
+    assert len(corrected["faces"]) == len(stats.json["faces"]) + 1
+    assert corrected["overall"]["total_faces_detected"] == len(corrected["faces"])
 
 
 def _output(service, analysis: str) -> str:

@@ -16,7 +16,7 @@ from visagram.jobs.leases import Leases
 from visagram.jobs.model import Analysis, Job, Owner, Video
 from visagram.jobs.uploads import UNKNOWN, Wanted
 from visagram.jobs.videos import Who
-from visagram.web import events
+from visagram.web import broadcaster, events
 from visagram.web.app import create_app
 
 OTHER = Who(2, "other")
@@ -25,7 +25,7 @@ OTHER = Who(2, "other")
 @pytest.fixture
 def quick(monkeypatch):
     """Streams that look and beat more often than people need."""
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(broadcaster, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(events, "WAKE_SECONDS", 0.05)
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.2)
 
@@ -229,7 +229,7 @@ def test_the_store_is_read_only_while_somebody_listens(service, client, quick):
 
 
 def test_a_slow_reader_is_dropped_and_catches_up(service, client, quick, monkeypatch):
-    monkeypatch.setattr(events, "MOST_WAITING", 5)
+    monkeypatch.setattr(broadcaster, "MOST_WAITING", 5)
     analysis = add(service, b"one")
     with listening(client) as stream:
         last, _ = stream.next()
@@ -246,15 +246,31 @@ def test_a_slow_reader_is_dropped_and_catches_up(service, client, quick, monkeyp
 
 def test_a_database_in_trouble_is_outlived(service, app, quick):
     analysis = add(service, b"one")
-    broadcaster = app.extensions["visagram.broadcaster"]
-    listener = broadcaster.join(1)
+    reader = app.extensions["visagram.broadcaster"]
+    listener = reader.join(1)
     for statement in ("ALTER TABLE clock RENAME TO aside", "ALTER TABLE aside RENAME TO clock"):
         with service.store.write() as session:
             session.connection().exec_driver_sql(statement)
         time.sleep(0.2)
     version = change(service, analysis, completed=1)
     assert listener.waiting.get(timeout=5).version == version
-    broadcaster.leave(listener)
+    reader.leave(listener)
+
+
+def test_a_mistake_of_ours_ends_streams_instead_of_silencing_them(service, client, quick, monkeypatch):
+    analysis = add(service, b"one")
+    unhandled = []
+    monkeypatch.setattr(threading, "excepthook", unhandled.append)
+    with listening(client) as stream, monkeypatch.context() as broken:
+        stream.next()
+        broken.setattr(broadcaster, "happenings", None)
+        change(service, analysis, completed=1)
+        assert stream.next() is None
+    assert unhandled[0].exc_type is TypeError
+    with listening(client) as stream:
+        stream.next()
+        version = change(service, analysis, completed=2)
+        assert stream.next()[0] == version
 
 
 def test_streams_end_with_the_server_and_readers_that_left_make_room(tmp_path):

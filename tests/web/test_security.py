@@ -189,6 +189,12 @@ def test_a_wrong_token_in_an_address_is_refused(visitor):
     assert b"not valid" in response.data and "visagram_token" not in str(response.headers)
 
 
+def test_a_server_without_a_login_goes_on_without_the_token_of_an_old_address(client):
+    response = client.get("/study?token=old&tag=x")
+    assert (response.status_code, response.headers["Location"]) == (303, "/study?tag=x")
+    assert "visagram_token" not in str(response.headers)
+
+
 def test_the_api_takes_no_token_from_an_address(visitor):
     assert visitor.get(f"/api/v1/videos?token={TOKEN}").status_code == 401
     assert visitor.get(f"/stats/x?token={TOKEN}").status_code == 401
@@ -282,7 +288,10 @@ def test_changes_that_a_browser_calls_foreign_are_refused(app, client):
         for method, path, _ in requests_of(app):
             if method in ("POST", "PATCH", "DELETE"):
                 assert client.open(path, method=method, headers={"Sec-Fetch-Site": site}).status_code == 403, path
-        assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
+        followed = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+        assert client.get("/", headers=followed).status_code == 200
+        for mode in ("no-cors", "cors", "same-origin", "websocket"):
+            assert client.get("/api/v1/videos", headers=followed | {"Sec-Fetch-Mode": mode}).status_code == 403
 
 
 @pytest.mark.parametrize(

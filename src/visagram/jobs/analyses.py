@@ -29,7 +29,7 @@ from visagram.jobs.model import (
     Output,
     Video,
 )
-from visagram.jobs.run import annotated_file
+from visagram.jobs.run import annotated_file, view_folder
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store, tick
 from visagram.jobs.videos import Videos, Who, log
@@ -159,7 +159,7 @@ class Analyses:
 
     def _recompute(self, who: Who, analysis: Analysis, chosen: list[edits.Edit], change: Change | None) -> None:
         """Write the view folder of these edits, then make it the one that counts."""
-        revision, machine = len(chosen), self._storage.output(analysis.output_id)
+        machine = self._storage.output(analysis.output_id)
         with self._storage.temporary() as folder:
             if chosen:
                 write_edited_view(machine, chosen, folder / "view")
@@ -172,13 +172,22 @@ class Analyses:
                     session.delete(current.changes[-1])
                 else:
                     session.add(change)
+                current.revision += 1
+                before, current.view = current.view, current.revision if chosen else 0
                 if chosen:
-                    place = self._storage.edits(analysis.id) / f"view-{revision}"
+                    place = view_folder(self._storage, current)
                     place.parent.mkdir(parents=True, exist_ok=True)
                     self._storage.publish_folder(folder / "view", place)
-                current.revision, current.people = revision, len(view.people)
+                current.people = len(view.people)
                 what = change.edit["kind"] if change is not None else "undo"
                 log(session, who, f"people: {what}", current.video.name)
+        # The one before stays a while for whoever reads it now.
+        self._drop_views(analysis.id, {before, current.view})
+
+    def _drop_views(self, analysis: str, kept: set[int]) -> None:
+        for folder in self._storage.edits(analysis).glob("view-*"):
+            if int(folder.name.removeprefix("view-")) not in kept:
+                self._storage.remove(folder)
 
 
 def state(analysis: Analysis) -> str:

@@ -118,7 +118,8 @@ class Output(Base):
 
 
 class Analysis(Base):
-    """A video's entry for an output, with what people did to it. revision: how many changes are in force."""
+    """A video's entry for an output, with what people did to it. revision: grows with each change, also when one is
+    taken back. view: the revision whose view folder counts, 0 for the machine's own."""
 
     __tablename__ = "analysis"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -128,6 +129,7 @@ class Analysis(Base):
     shared: Mapped[bool] = mapped_column(default=False)
     cancelled: Mapped[float | None]
     revision: Mapped[int] = mapped_column(default=0)
+    view: Mapped[int] = mapped_column(default=0)
     people: Mapped[int | None]
 
     video: Mapped[Video] = relationship(back_populates="analyses")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,11 +84,16 @@ class Runner:
             self._storage.remove(self._storage.work(lease.job))
         for _ in range(GIVE_UP_TRIES):
             try:
-                return self._queue.give_up(lease, error.code, str(error))
+                return self._queue.give_up(lease, error.code, self._without_paths(str(error)))
             except LeaseLost:
                 return
             except OperationalError:
                 time.sleep(BEAT_SECONDS)
+
+    def _without_paths(self, text: str) -> str:
+        """A message for people who know their videos by other names than the data folder does."""
+        named = re.sub(re.escape(str(self._storage.folder)) + r"[^\s:,;]*", "the file", text)
+        return named[:1].upper() + named[1:]
 
     def close(self) -> None:
         self._stop()
@@ -327,9 +333,9 @@ def preview_file(work: Path) -> Path:
 
 def view_folder(storage: Storage, analysis: Analysis) -> Path:
     """Where the report of an analysis lies: the machine's, or the one that people's changes made of it."""
-    if not analysis.revision:
+    if not analysis.view:
         return storage.output(analysis.output_id)
-    return storage.edits(analysis.id) / f"view-{analysis.revision}"
+    return storage.edits(analysis.id) / f"view-{analysis.view}"
 
 
 def annotated_file(storage: Storage, analysis: str, revision: int) -> Path:

@@ -277,7 +277,7 @@ def _drop_jobs(session: Session, which: Any) -> None:
 def _newest_state(state: str) -> Any:
     """Whether the newest analysis of a video is in this state."""
     other = aliased(Analysis)
-    newest = select(func.max(other.created)).where(other.video_id == Video.id).scalar_subquery()
+    newest = select(func.max(other.created)).where(other.video_id == Analysis.video_id).scalar_subquery()
     mine = select(1).select_from(Analysis).where(Analysis.video_id == Video.id, Analysis.created == newest)
     if state == CANCELLED:
         return exists(mine.where(Analysis.cancelled.is_not(None)))

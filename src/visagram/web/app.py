@@ -11,8 +11,9 @@ from visagram import __version__
 from visagram.jobs.service import Service
 from visagram.web.api import create_api
 from visagram.web.assets import assets_routes
+from visagram.web.broadcaster import Broadcaster
 from visagram.web.contract import contract_routes
-from visagram.web.events import Broadcaster, events_routes
+from visagram.web.events import events_routes
 from visagram.web.pages import pages_routes
 from visagram.web.problems import answer_problems
 from visagram.web.security import secure

@@ -17,8 +17,9 @@ from visagram.jobs.run import view_folder
 from visagram.jobs.service import Service
 from visagram.jobs.videos import shown_name
 from visagram.web import shapes
+from visagram.web.broadcaster import Broadcaster
 from visagram.web.connection import is_gone
-from visagram.web.events import Broadcaster, wait_until_over
+from visagram.web.events import wait_until_over
 from visagram.web.problems import Problem
 from visagram.web.security import who
 from visagram.web.uploads import receive_form

@@ -8,8 +8,8 @@ token form and the health check are open; nothing else is.
 rebinding).
 
 *Origin.* Browsers say where a request comes from. One from another origin is refused whatever its method; so is one
-that changes something and that the browser calls cross-site. This is what keeps foreign pages out of a server without
-a login, `/upload` included, which programs use without any of these headers.
+that the browser calls cross-site, unless somebody followed a link. This is what keeps foreign pages out of a server
+without a login, `/upload` included, which programs use without any of these headers.
 
 *CSRF token.* A second proof for what rides on a cookie: a request that changes something and is signed in by cookie
 must come provably from our origin, or carry the token that our pages hold: in the field `csrf` or the header
@@ -121,15 +121,15 @@ class _Guard:
         origin = request.headers.get("Origin")
         if origin is not None and not same_origin(origin, request.host):
             raise Problem(403, "foreign_origin", "Another site's page may not ask this server.")
-        site = request.headers.get("Sec-Fetch-Site", "none")
-        if request.method not in _READING and site not in ("none", "same-origin"):
-            raise Problem(403, "foreign_origin", "Another site's page may not change anything here.")
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            followed = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+            if not followed or request.method not in _READING:
+                raise Problem(403, "foreign_origin", "Another site's page may link here and do no more.")
 
     def identify(self) -> AnyResponse | None:
         """Find out who asks, and refuse those who may not."""
         if "token" in request.args and request.method in _READING and for_people():
-            signed = sign_in(request.args["token"], _without_token())
-            return signed or token_form("This token is not valid any more; a newer one may have been made.", 401)
+            return self._token_in_address(request.args["token"])
         found, by_cookie = self._signed_in()
         g.signed_in = found is not None
         if found is None and not self._closed:
@@ -171,6 +171,13 @@ class _Guard:
         if "csrf" in g:
             _set_cookie(response, CSRF_COOKIE, g.csrf, None, "Lax")
         return response
+
+    def _token_in_address(self, token: str) -> AnyResponse:
+        """Go on without it: with a cookie where it is valid, and where none is needed."""
+        signed = sign_in(token, _without_token())
+        if signed is not None or not self._closed:
+            return signed or redirect(local_path(_without_token()), HTTPStatus.SEE_OTHER)
+        return token_form("This token is not valid any more; a newer one may have been made.", 401)
 
     def _signed_in(self) -> tuple[Who | None, bool]:
         """Whose token the request carries, and whether a cookie does. Raises `Problem` for a wrong bearer token."""

@@ -112,11 +112,8 @@ else:
 
         def init_process(self) -> None:
             end_with_input()
-            patience = struct.pack("ll", STALLED_SECONDS, 0)
             for listener in self.sockets:
-                # Connections inherit both from the socket that accepts them.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+                be_patient(listener, STALLED_SECONDS)
             super().init_process()
 
         def handle_request(self, req: Any, conn: Any) -> Any:
@@ -137,6 +134,11 @@ else:
         def _end_streams(self) -> None:
             if self.wsgi is not None:
                 self.wsgi.extensions["visagram.broadcaster"].close()
+
+    def be_patient(listener: Any, seconds: int) -> None:
+        """Give connections that a socket will accept so long to bring or take a byte; they inherit both from it."""
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
 
     def _options(server: ServerSettings) -> dict[str, Any]:
         host = f"[{server.host}]" if ":" in server.host else server.host

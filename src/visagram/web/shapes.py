@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 API = "/api/v1"
 RATE_AFTER = 2.0
 """Seconds of measured work before a rate and the time left are told."""
+_DISK = {
+    "storage_full": "There is not enough space on the server's disk: delete videos or free some space, then try again.",
+    "output_unwritable": "The server cannot write to its data folder.",
+}
+"""Errors whose own words name places on the server."""
 _FACTS = ("width", "height", "frames", "variable_rate", "codec", "container", "pixel_format", "has_audio", "still")
 _STAGES = ("wait", "probe", "analyse", "summarise", "done")
 
@@ -102,7 +107,7 @@ def analysis(row: Analysis) -> dict[str, Any]:
         "attempt": job.attempt if job is not None else 0,
         "people": _people(row) if shown == DONE else None,
         "revision": row.revision,
-        "error": {"code": _error(job)[0], "detail": _error(job)[1]} if failed else None,
+        "error": _error(job) if failed else None,
         "shared": row.shared,
     }
 
@@ -199,7 +204,7 @@ def _people(row: Analysis) -> int | None:
     return row.people if row.people is not None else row.output.people
 
 
-def _error(job: Job | None) -> tuple[str, str]:
+def _error(job: Job | None) -> dict[str, str]:
     if job is None or job.error_code is None:
-        return "internal", "The analysis ended without a result: try it again."
-    return job.error_code, job.error_detail or ""
+        return {"code": "internal", "detail": "The analysis ended without a result: try it again."}
+    return {"code": job.error_code, "detail": _DISK.get(job.error_code, job.error_detail or "")}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
+from service import upload, wait_for
 from visagram.core.types import EXPRESSIONS
 from visagram.export.view import ROW_COLUMNS
+from visagram.web.api import stills
+
+
+def size_of(response):
+    """Width and height of a picture."""
+    return cv2.imdecode(np.frombuffer(response.data, np.uint8), cv2.IMREAD_COLOR).shape[1::-1]
 
 
 def test_the_report_has_the_name_that_the_video_has_now(world, fresh):
@@ -108,26 +114,58 @@ def test_moments_name_the_strongest_instants_with_pictures(world, problem):
     assert world.get(f"{path}?person=9").json["items"] == []
     picture = world.get(one[0]["thumbnail_url"])
     assert (picture.status_code, picture.mimetype) == (200, "image/jpeg")
-    assert Image.open(io.BytesIO(picture.data)).size == (320, 240)
+    assert size_of(picture) == (320, 240)
     for query in ("emotion=joy", "limit=0", "person=x"):
         assert problem(world.get(f"{path}?{query}"), 422, "validation")
 
 
 def test_a_picture_of_the_video_is_made_once_by_one_child_that_ends(world):
     path = f"/analyses/{world.analysis}/frame"
-    stills = world.client.application.extensions["visagram.stills"]
+    made = world.client.application.extensions["visagram.stills"]
     first = world.get(f"{path}?time=1.5&width=100")
-    assert Image.open(io.BytesIO(first.data)).size == (160, 120)
-    (child,) = stills.pids
+    assert size_of(first) == (160, 120)
+    (child,) = made.pids
     assert world.get(f"{path}?time=1.7&width=640").status_code == 200
-    assert stills.pids == [child]
-    stills.close()
+    assert made.pids == [child]
+    made.close()
     again = world.get(f"{path}?time=1.5&width=100")
-    assert (again.data, stills.pids) == (first.data, [])
+    assert (again.data, made.pids) == (first.data, [])
     assert world.get(f"{path}?time=1.5", If_None_Match=world.get(f"{path}?time=1.5").headers["ETag"]).status_code == 304
     last = world.get(f"{path}?time=9999")
     assert last.data == world.get(f"{path}?time=30.6").data
-    stills.close()
+    made.close()
+
+
+def test_the_child_that_makes_pictures_ends_when_nobody_asks(world, monkeypatch):
+    monkeypatch.setattr(stills, "IDLE_SECONDS", 0.1)
+    made = world.client.application.extensions["visagram.stills"]
+    assert world.get(f"/analyses/{world.analysis}/frame?time=1.9").status_code == 200
+    wait_for(lambda: not made.pids, 20)
+    assert world.get(f"/analyses/{world.analysis}/frame?time=1.92").status_code == 200
+    wait_for(lambda: not made.pids, 20)
+
+
+def test_a_bounded_number_of_pictures_is_kept(world, monkeypatch):
+    monkeypatch.setattr(stills, "MOST_KEPT", 3)
+    for time in (0.1, 0.2, 0.3, 0.4, 0.5):
+        assert world.get(f"/analyses/{world.analysis}/frame?time={time}&width=80").status_code == 200
+    sha256 = world.get(f"/videos/{world.video}").json["sha256"]
+    kept = [path.name for path in (world.service.storage.media(sha256) / "stills").iterdir()]
+    assert len(kept) == 3
+    assert "500-80.jpg" in kept
+    world.client.application.extensions["visagram.stills"].close()
+
+
+def test_a_picture_of_what_is_no_video_says_so_and_not_where_it_lies(world, tmp_path, problem):
+    path = tmp_path / "letter.mp4"
+    path.write_text("dear all")
+    video, analysis = upload(world.service, path, settings={})
+    response = world.get(f"/analyses/{analysis}/frame?time=1")
+    assert problem(response, 422)
+    assert response.json["detail"].startswith("The video")
+    assert str(world.service.storage.folder) not in response.text
+    world.delete(f"/videos/{video}?now=1")
+    world.client.application.extensions["visagram.stills"].close()
 
 
 @pytest.mark.parametrize("query", ["", "time=-1", "time=x", "time=1&width=641", "time=1&width=0", "time=inf"])

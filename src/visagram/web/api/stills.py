@@ -8,7 +8,7 @@ import os
 import threading
 from pathlib import Path
 
-from visagram.errors import OutputError
+from visagram.errors import InputError, OutputError
 from visagram.files import replace_file
 from visagram.jobs.storage import Storage
 from visagram.settings import Settings
@@ -46,7 +46,7 @@ class Stills:
         try:
             if (kept := _read(path)) is not None:
                 return kept
-            content = self._children().still(self._storage.blob(sha256), time, width)
+            content = self._made(self._storage.blob(sha256), time, width)
             self._keep(path, content)
             return content
         finally:
@@ -63,6 +63,13 @@ class Stills:
         """Process id of the child, if there is one."""
         workers = self._workers
         return workers.pids if workers is not None else []
+
+    def _made(self, blob: Path, time: float, width: int) -> bytes:
+        try:
+            return self._children().still(blob, time, width)
+        except InputError as error:
+            # Whoever asks has no business with the place of the bytes.
+            raise type(error)(str(error).replace(str(blob), "The video")) from error
 
     def _children(self) -> Workers:
         if self._workers is None:

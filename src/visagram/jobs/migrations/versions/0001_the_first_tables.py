@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("cancelled", sa.Double(), nullable=True),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("view", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("people", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(
             ["output_id"],

@@ -58,7 +58,14 @@ export const named = (name) => `\u2068${name}\u2069`;
 /** A name short enough for a sentence. */
 function brief(name) {
   const letters = [...name];
-  return named(letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("").trimEnd()}…` : name);
+  return named(
+    letters.length > MOST_LETTERS
+      ? `${letters
+          .slice(0, MOST_LETTERS - 1)
+          .join("")
+          .trimEnd()}…`
+      : name,
+  );
 }
 
 /** Who was seen and which apparent expression each showed most, in two sentences at most. */
