@@ -7,6 +7,7 @@ then the default. Every field's help text is its documentation; a test holds `do
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import math
 import os
 import tomllib
@@ -118,7 +119,7 @@ class ServerSettings:
     upload_hours: float = _setting(24.0, "Uploads that nobody went on with are dropped after this many hours.")
     lease_seconds: float = _setting(10.0, "After this time without a sign of life a worker's task goes to another.")
     event_streams: int = _setting(32, "Browsers that may listen for events at a time; further ones poll.")
-    threads: int = _setting(80, "Requests that are answered at a time, event streams included.")
+    threads: int = _setting(128, "Requests that are answered at a time, event streams included.")
     uploads_per_minute: int = _setting(120, "Uploads that one address may begin in a minute.")
     requests_per_minute: int = _setting(6000, "Requests that one address may make in a minute.")
 
@@ -137,6 +138,21 @@ class ServerSettings:
     def load(cls, **overrides: Any) -> ServerSettings:
         """Settings from the file, the environment and the overrides; an override of None means "not given"."""
         return cls(**_collected(cls, overrides))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether others than this machine's users can reach the server, or whoever runs it chose a token."""
+        return not self.is_loopback or self.trusted_proxies > 0 or bool(self.token)
 
     @property
     def folder(self) -> Path:

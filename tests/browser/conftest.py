@@ -115,7 +115,7 @@ def visit(
         ARTEFACTS.mkdir(exist_ok=True)
         name = re.sub(r"[^\w-]+", "-", request.node.name)[:100]
         for number, page in enumerate([page for context in contexts for page in context.pages]):
-            page.screenshot(path=ARTEFACTS / f"failed-{name}-{number}.png")
+            page.screenshot(path=ARTEFACTS / f"wrong-{name}-{number}.png")
     for context in contexts:
         context.close()
     assert guard.trouble() == []

@@ -45,11 +45,13 @@ class World:
 
 @dataclass(frozen=True)
 class Place:
-    """A page in a state. address: the whole of it. arrive: what a person does there, and what there is to see then."""
+    """A page in a state. address: the whole of it. arrive: what a person does there, and what there is to see then.
+    part: selects what its picture is taken of, where that is not the whole page."""
 
     name: str
     address: Callable[[World], str]
     arrive: Callable[[Page], None]
+    part: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -74,11 +76,14 @@ def _full(made: World) -> str:
     """The shared library, with videos that say who is in them, and one of each fate."""
     _failed(made)
     _cancelled(made)
-    for name, who, condition, tags in [("sample", "P01", "film", "pilot"), ("two", "P02", "talk", "pilot, noisy")]:
-        video = made.clips[name].video
-        labels = {"participant": who, "condition": condition, "tags": tags.split(", ")}
-        made.served.api.patch(f"/videos/{video['id']}", labels)
-    return f"{made.served.url}/"
+
+    def label() -> str:
+        for name, who, condition, tags in [("sample", "P01", "film", "pilot"), ("two", "P02", "talk", "pilot, noisy")]:
+            labels = {"participant": who, "condition": condition, "tags": tags.split(", ")}
+            made.served.api.patch(f"/videos/{made.clips[name].video['id']}", labels)
+        return f"{made.served.url}/"
+
+    return made.once("full", label)
 
 
 def _empty(made: World) -> str:
@@ -241,6 +246,9 @@ def _dialog_of(button: str) -> Callable[[Page], None]:
         if button == "Merge":
             for box in page.locator("#cards .pick input").all():
                 box.check()
+        else:
+            page.evaluate("() => { location.hash = 't=1.5'; }")
+            expect(page.locator("#stage .clock")).to_contain_text("0:01.5")
         page.locator("#people").get_by_role("button", name=button).first.click()
         expect(page.get_by_role("dialog")).to_be_visible()
 
@@ -287,7 +295,7 @@ PLACES = [
     Place("result-two-people", _result("two"), _playing_ready),
     Place("result-nobody", _nobody, _quiet),
     Place("result-still", _still, _quiet),
-    *(Place(f"tab-{label.split()[0].lower()}", _result("two"), _tab(label)) for label in TABS),
+    *(Place(f"tab-{label.split()[0].lower()}", _result("two"), _tab(label), "#tabs") for label in TABS),
     Place("merge-dialog", _result("two"), _dialog_of("Merge")),
     Place("split-dialog", _result("two"), _dialog_of("Split")),
     Place("study-empty", _empty_study, _guide),

@@ -80,6 +80,9 @@ def test_axe_finds_nothing_on_any_page(arrive, place, width, theme):
 def test_every_page_has_its_picture_taken_and_fits(arrive, place, width, theme):
     page = arrive(place, width, theme)
     ARTEFACTS.mkdir(exist_ok=True)
-    whole = page.get_by_role("dialog").count() == 0
-    page.screenshot(path=ARTEFACTS / f"{place}-{width}-{theme}.png", full_page=whole)
+    path = ARTEFACTS / f"{place}-{width}-{theme}.png"
+    if place.part:
+        page.locator(place.part).screenshot(path=path)
+    else:
+        page.screenshot(path=path, full_page=page.get_by_role("dialog").count() == 0)
     assert overflow(page) == []

@@ -235,7 +235,7 @@ def test_server_settings_stand_in_their_own_table(tmp_path, monkeypatch):
         ("host", ""),
         ("workers", -1),
         ("token", "short"),
-        ("event_streams", 80),
+        ("event_streams", 128),
         ("max_upload", 0),
         ("keep_days", -1.0),
         ("lease_seconds", 0.0),

@@ -15,7 +15,6 @@ from visagram.jobs.videos import Labels
 from visagram.settings import ServerSettings
 from visagram.web.addresses import OwnNames
 from visagram.web.app import create_app
-from visagram.web.security import needs_token
 
 TOKEN = "a-token-that-is-long-enough"
 REMOTE = "http://192.168.7.5:5000"
@@ -32,16 +31,30 @@ class Visitor(FlaskClient):
         return super().open(*args, **{"base_url": REMOTE} | kwargs)
 
 
-@pytest.fixture
-def remote(tmp_path):
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    opened = open_service(tmp_path_factory.mktemp("security") / "data")
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture(scope="module")
+def app(service):
+    return create_app(service)
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory):
     """A service that other machines can reach."""
-    opened = open_service(tmp_path / "remote", host="0.0.0.0", allowed_hosts=("visagram.example",))
+    opened = open_service(
+        tmp_path_factory.mktemp("remote") / "data", host="0.0.0.0", allowed_hosts=("visagram.example",)
+    )
     opened.owners.issue("start", TOKEN)
     yield opened
     opened.store.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def remote_app(remote):
     return create_app(remote)
 
@@ -128,7 +141,8 @@ def test_every_route_refuses_what_is_somebody_elses(remote, remote_app, visitor)
             refused += 1
     assert refused > 60
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    assert visitor.get("/api/v1/videos", headers=bearer).json["items"] == []
+    shown = visitor.get("/api/v1/videos", headers=bearer).json["items"]
+    assert "5" * 16 not in [video["id"] for video in shown]
     assert visitor.get("/stats/theirs.mp4", headers=bearer).status_code == 404
     with remote.store.read() as session:
         assert session.get(Video, "5" * 16).purge_at is None
@@ -152,7 +166,7 @@ def test_every_route_refuses_what_is_somebody_elses(remote, remote_app, visitor)
     ids=str,
 )
 def test_only_a_server_for_its_own_machine_asks_for_no_token(chosen, asks):
-    assert needs_token(ServerSettings(**chosen)) is asks
+    assert ServerSettings(**chosen).needs_token is asks
 
 
 def test_a_chosen_token_opens_a_server_of_its_own_machine(tmp_path):

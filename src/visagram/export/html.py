@@ -53,7 +53,7 @@ def page(report: Report) -> str:
     return Template(_asset("report.html")).substitute(
         title=text(report.video.name),
         policy=_policy(programs),
-        style=_asset("report.css") + _expression_styles(),
+        style=_asset("report.css") + expression_styles(),
         main="\n".join(main),
         scripts="\n".join([*([_figure(report)] if moving else []), *(f"<script>{code}</script>" for code in programs)]),
     )
@@ -130,7 +130,8 @@ def _policy(programs: list[str]) -> str:
     return escape("; ".join([*rules, "base-uri 'none'", "form-action 'none'"]), quote=False)
 
 
-def _expression_styles() -> str:
+def expression_styles() -> str:
+    """CSS classes `x-<expression>` that set `--colour` and `--pattern`."""
     lines = []
     for name in EXPRESSIONS:
         pattern = f"--pattern: {_HATCHES[PATTERNS[name]]};" if PATTERNS[name] in _HATCHES else ""

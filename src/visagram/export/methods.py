@@ -14,7 +14,10 @@ from visagram.core.statistics import RESAMPLES
 from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE
 from visagram.errors import DataError
 from visagram.export.words import REASONS, count, listed, percent, printable, storable
+from visagram.settings import Settings
 
+REFERENCES = "References"
+"""The line above the sources, which stand below it one by one."""
 HASH = 12
 """Characters of a SHA-256 that a text shows."""
 SOURCES = (
@@ -53,7 +56,7 @@ def methods_text(reports: Iterable[Mapping[str, Any]], *, compared: bool = False
         raise DataError(f"A report is damaged ({error}). Analyse the video again.") from error
     parts += [METHOD] if compared else []
     sources = sorted([*SOURCES, *(COMPARISON_SOURCES if compared else ())])
-    return "\n\n".join([*parts, _caveat(), "References\n" + "\n".join(sources)]) + "\n"
+    return "\n\n".join([*parts, _caveat(), REFERENCES, *sources]) + "\n"
 
 
 def _material(reports: Sequence[Mapping[str, Any]], version: str) -> str:
@@ -102,17 +105,21 @@ def _kit(kit: Sequence[tuple[str, str, str, str, str]]) -> str:
 
 
 def _settings(reports: Sequence[Mapping[str, Any]]) -> str:
-    names = sorted({_clean(name) for report in reports for name in report["settings"]})
-    values = {name: Counter(_value(report["settings"].get(name)) for report in reports) for name in names}
-    same = [f"{name} = {next(iter(found))}" for name, found in values.items() if len(found) == 1]
-    text = f"Settings of all analyses: {', '.join(same)}." if same else ""
+    usual = Settings().for_report()
+    names = sorted({str(name) for report in reports for name in report["settings"]})
+    values = {
+        _clean(name): Counter(_value(report["settings"].get(name), usual.get(name)) for report in reports)
+        for name in names
+    }
+    changed = [f"{name} = {value}" for name, found in values.items() for value in found if value and len(found) == 1]
     differing = [f"{name} ({_spread(found)})" for name, found in values.items() if len(found) > 1]
-    text += f" The videos differ in {listed(differing)}." if differing else ""
-    return text.strip() or "The reports name no settings."
+    exceptions = f", except {listed(changed)}" if changed else ""
+    text = f"{'All analyses' if len(reports) > 1 else 'The analysis'} used the default settings{exceptions}."
+    return f"{text} The videos differ in {listed(differing)}." if differing else text
 
 
 def _spread(values: Counter[str]) -> str:
-    return ", ".join(f"{value} in {count(n, 'video')}" for value, n in _ranked(values))
+    return ", ".join(f"{value or 'the default'} in {count(n, 'video')}" for value, n in _ranked(values))
 
 
 def _exclusion(reports: Sequence[Mapping[str, Any]]) -> str:
@@ -162,8 +169,11 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.1f} seconds" if seconds < 120 else f"{seconds / 60:,.1f} minutes"
 
 
-def _value(value: Any) -> str:
-    return "default" if value is None else _clean(value) if isinstance(value, str) else json.dumps(value)
+def _value(value: Any, usual: Any) -> str:
+    """Empty where it is the default."""
+    if value is None or value == usual:
+        return ""
+    return _clean(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _clean(text: Any) -> str:

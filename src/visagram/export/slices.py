@@ -16,6 +16,7 @@ from visagram.core.types import EXPRESSIONS, Observations
 from visagram.errors import DataError, UsageError
 from visagram.export import table
 from visagram.export.npy import shortest
+from visagram.export.words import storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,31 +153,56 @@ def observation_rows(
 
 
 def filtered_csv(
-    folder: Path, start: float | None = None, end: float | None = None, person: int | None = None
+    folder: Path,
+    start: float | None = None,
+    end: float | None = None,
+    person: int | None = None,
+    video: str | None = None,
 ) -> Iterator[bytes]:
-    """The chosen rows as `observations.csv` would hold them, part by part. Raises `DataError` as it is read."""
+    """The chosen rows as `observations.csv` would hold them, part by part; the first part is the header.
+
+    video: what the column of that name says, where not what is stored. Raises `DataError` as it is read.
+    """
     import pyarrow.csv as pa_csv
 
     sink = _Outbox()
     with pa_csv.CSVWriter(sink, table.schema()) as writer:
         for part in _parts(folder, _Slice(start, end, person), table.schema().names):
-            writer.write_table(table.without_formulas(part))
+            writer.write_table(table.without_formulas(_called(part, video)))
             yield sink.taken()
     yield sink.taken()
 
 
 def filtered_parquet(
-    folder: Path, start: float | None = None, end: float | None = None, person: int | None = None
+    folder: Path,
+    start: float | None = None,
+    end: float | None = None,
+    person: int | None = None,
+    video: str | None = None,
 ) -> Iterator[bytes]:
-    """The chosen rows as `observations.parquet` would hold them, part by part. Raises `DataError` as it is read."""
+    """The chosen rows as `observations.parquet` would hold them, part by part.
+
+    video: what the column of that name says, where not what is stored. Raises `DataError` as it is read.
+    """
     import pyarrow.parquet as pq
 
     sink = _Outbox()
     with pq.ParquetWriter(sink, table.schema(), compression="zstd") as writer:
         for part in _parts(folder, _Slice(start, end, person), table.schema().names):
-            writer.write_table(part)
+            writer.write_table(_called(part, video))
             yield sink.taken()
     yield sink.taken()
+
+
+def _called(part: pa.Table, video: str | None) -> pa.Table:
+    """The rows with another name of their video."""
+    import pyarrow as pa
+
+    if video is None:
+        return part
+    field = part.schema.field("video")
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(part), np.int8)), pa.array([storable(video)]))
+    return part.set_column(part.schema.get_field_index("video"), field, names)
 
 
 class _Outbox(io.RawIOBase):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagram.core.compare import MEASURES, Unit
-from visagram.core.statistics import Window, analysed_range, window_statistics
-from visagram.core.types import EXPRESSIONS, Person
+from visagram.core.statistics import Window
+from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, UsageError
 from visagram.export.sheets import Assignment, Sheet, SheetError, WindowRow, parse_assignments, parse_windows
-from visagram.export.slices import rows_between
 from visagram.export.stored import read_report_json
 from visagram.export.table import without_formulas
+from visagram.export.windows import WindowStatistics
 from visagram.export.words import REASONS, storable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "parse_windows",
     "schema",
     "tidy_csv",
+    "tidy_page",
     "tidy_parquet",
     "tidy_rows",
     "units",
@@ -79,17 +80,35 @@ def schema() -> pa.Schema:
     return pa.schema(list(kinds.items()), {"visagram.study": TABLE_VERSION})
 
 
-def tidy_rows(videos: Iterable[StudyVideo]) -> pa.Table:
+def tidy_rows(videos: Iterable[StudyVideo], windows: WindowStatistics | None = None) -> pa.Table:
     """One row per video and person, followed by one per event window. A video in which nobody was found has no row.
 
-    Raises `DataError` where a view folder is missing or damaged.
+    windows: what remembers the windows' statistics, where tables are made again and again. Raises `DataError` where a
+    view folder is missing or damaged.
     """
     import pyarrow as pa
 
-    rows = [row for video in videos for row in _rows(video)]
+    windows = windows or WindowStatistics()
+    rows = [row for video in videos for row in _rows(video, windows)]
     # Foreign text may hold lone surrogates, which no format can store.
     texts = [{k: storable(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
     return pa.Table.from_pylist(texts, schema())
+
+
+def tidy_page(
+    videos: Iterable[StudyVideo], offset: int = 0, limit: int | None = None, windows: WindowStatistics | None = None
+) -> tuple[pa.Table, int]:
+    """The rows without the first `offset` and with at most `limit`, and how many there are in all. Windows of videos
+    that are not on the page are not computed. Raises `DataError`."""
+    shown: list[StudyVideo] = []
+    first = total = 0
+    for video in videos:
+        number = len(read_report_json(video.folder).get("people", ())) * (1 + len(video.windows))
+        if total + number > offset and (limit is None or total < offset + limit):
+            first = first if shown else total
+            shown.append(video)
+        total += number
+    return tidy_rows(shown, windows).slice(offset - first, limit), total
 
 
 def tidy_csv(rows: pa.Table) -> bytes:
@@ -155,52 +174,22 @@ def _videos(ids: set[str]) -> str:
     return "1 video" if len(ids) == 1 else f"{len(ids)} videos"
 
 
-def _rows(video: StudyVideo) -> Iterator[dict[str, Any]]:
+def _rows(video: StudyVideo, windows: WindowStatistics) -> Iterator[dict[str, Any]]:
     report = read_report_json(video.folder)
     try:
         models = "; ".join(f"{model['name']} {model['sha256']}" for model in report["models"])
         head = {"video_id": video.id, "video": video.name, "participant": video.participant, "models": models}
         head |= {"condition": video.condition, "tags": TAGS.join(video.tags)}
         duration = float(report["totals"]["duration"])
-        analysed = analysed_range(report["settings"].get("start"), duration)
-        seed = int(report["settings"].get("seed") or 0)
-        ids = [person["id"] for person in report["people"]]
-        windows = _window_rows(video, ids, analysed, seed)
-        for person in report["people"]:
+        inside = [(window, windows.people(video.folder, window)) for window in video.windows]
+        for place, person in enumerate(report["people"]):
             who = head | {"person": person["id"], "person_name": person["name"]}
             yield who | {"analysed": duration} | _numbers(person)
-            yield from (who | row for row in windows[person["id"]])
+            for window, people in inside:
+                span = {"window": window.name, "window_start": window.start, "window_end": window.end}
+                yield who | span | {"analysed": people[place]["analysed"]} | _numbers(people[place])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{video.folder / 'report.json'} is damaged ({error}). Analyse the video again.") from error
-
-
-def _window_rows(
-    video: StudyVideo, people: Sequence[int], analysed: tuple[float, float], seed: int
-) -> dict[int, list[dict[str, Any]]]:
-    """What each person's rows say of each window; the table is read once per window."""
-    rows: dict[int, list[dict[str, Any]]] = {id: [] for id in people}
-    for window in video.windows:
-        seen = rows_between(video.folder, window.start, window.end)
-        seconds = max(0.0, min(window.end, analysed[1]) - max(window.start, analysed[0]))
-        place = {"window": window.name, "window_start": window.start, "window_end": window.end, "analysed": seconds}
-        for id in people:
-            (person,) = window_statistics(id, seen[seen.person == id], [window], analysed, seed)
-            rows[id].append(place | _numbers(_as_json(person)))
-    return rows
-
-
-def _as_json(person: Person) -> dict[str, Any]:
-    """Of a person what `_numbers` reads, in the form of `report.json`."""
-    shares = [{"value": share.value, "low": share.low, "high": share.high} for share in person.shares]
-    return {
-        "screen_time": person.screen_time,
-        "measured": person.measured,
-        "unmeasured": person.unmeasured,
-        "frames_seen": person.frames_seen,
-        "frames_usable": person.frames_usable,
-        "shares": dict(zip(EXPRESSIONS, shares, strict=bool(shares))),
-        "average_confidences": dict(zip(EXPRESSIONS, person.mean_posterior, strict=bool(shares))),
-    }
 
 
 def _numbers(person: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import time
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from visagram.jobs.model import LOCAL_OWNER, Token
 from visagram.jobs.store import Store
@@ -44,7 +46,8 @@ class Owners:
         if found is None or not secrets.compare_digest(found.digest, digest):
             return None
         if time.time() - (found.last_used or 0) > _USED_EVERY:
-            with self._store.write() as session:
+            # On a full disk whoever is known must still be able to look, and to delete.
+            with contextlib.suppress(OperationalError), self._store.write() as session:
                 session.execute(update(Token).where(Token.id == found.id).values(last_used=time.time()))
         return Who(found.owner_id, found.name or "token")
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
-import threading
 import time
 
 from sqlalchemy.exc import OperationalError
 
+from visagram.jobs.child import end_with_input, first_line
 from visagram.jobs.leases import Leases
 from visagram.jobs.run import Runner
 from visagram.jobs.storage import Storage
@@ -27,9 +26,9 @@ IDLE_SECONDS = 0.2
 
 def main() -> None:
     """Work until standard input ends."""
-    started = json.loads(sys.stdin.readline())
+    started = json.loads(first_line())
     settings, server = Settings(**tuples(started["settings"])), ServerSettings(**tuples(started["server"]))
-    end_with_parent()
+    end_with_input()
     store = Store.of_folder(server.folder)
     storage = Storage(server.folder, server.keep_free << 20)
     queue = Leases(store, f"{socket.gethostname()}:{os.getpid()}", server.lease_seconds)
@@ -45,17 +44,6 @@ def main() -> None:
             time.sleep(IDLE_SECONDS)
         else:
             runner.run(lease)
-
-
-def end_with_parent() -> None:
-    """End this process as soon as standard input does."""
-
-    def wait() -> None:
-        while sys.stdin.buffer.read(4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

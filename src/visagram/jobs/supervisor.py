@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import ipaddress
 import json
 import socket
 import subprocess
@@ -74,12 +73,11 @@ class Supervisor:
         """Where a browser finds the server, with a token where one is needed. Raises `UsageError` for a port in use."""
         server = self._server
         _check_port(server)
-        everywhere = server.host in ("0.0.0.0", "::")
-        shown = "localhost" if everywhere or is_loopback(server.host) else server.host
+        shown = "localhost" if server.is_loopback or server.host in ("0.0.0.0", "::") else server.host
         page = f"http://{f'[{shown}]' if ':' in shown else shown}:{server.port}/"
-        if is_loopback(server.host):
+        if not server.needs_token:
             return page
-        return f"{page}?token={Owners(self.store).issue('start', server.token or None)}"
+        return f"{page}?token={server.token or Owners(self.store).issue('start')}"
 
     def run(self, ready: Callable[[], None] | None = None) -> None:
         """Start the children and keep them alive until `stop`. ready: called once when the server answers."""
@@ -106,16 +104,6 @@ class Supervisor:
     def pids(self) -> list[int]:
         """Process ids of the children that run."""
         return [child.process.pid for child in self._children if child.process and child.process.poll() is None]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_port(server: ServerSettings) -> None:

@@ -88,6 +88,11 @@ class Uploads:
                 raise output_error(self._storage.upload(upload.id), error) from error
             return upload.id
 
+    def describe(self, who: Who, id: str, wanted: Wanted) -> None:
+        """Say anew what is to become of an upload. Raises `NotFound`."""
+        with self._store.write() as session:
+            self._get(session, who, id).request = wanted.to_json()
+
     def progress(self, who: Who, id: str) -> Progress:
         """Raises `NotFound`."""
         with self._store.read() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import cv2
@@ -25,11 +25,30 @@ EARLY = Fraction(1, 10_000)
 """Seconds before a frame's time from which on it is meant: times travel as rounded decimals."""
 
 
-def still(source: Source, time: float, width: int, alive: Alive = lambda: None) -> bytes:
-    """The displayed picture at `time` in seconds as JPEG, at most `width` pixels wide. Raises `InputError`."""
+def still(
+    source: Source, time: float, width: int, box: Sequence[float] | None = None, alive: Alive = lambda: None
+) -> bytes:
+    """The displayed picture at `time` in seconds as JPEG, at most `width` pixels wide. Raises `InputError`.
+
+    box: x, y, w, h in its pixels: only this part, as far as it lies in the picture; one beside it shows the whole.
+    """
     facts = source.facts
-    scale = min(1.0, max(1, width) / facts.width)
-    return encode_jpeg(frame_at(source, time, alive).picture(*scaled(facts, scale)))
+    left, top, right, bottom = _inside(facts, box) if box is not None else (0.0, 0.0, 1.0, 1.0)
+    scale = min(1.0, max(1, width) / ((right - left) * facts.width))
+    picture = frame_at(source, time, alive).picture(*scaled(facts, scale))
+    height, width = picture.shape[:2]
+    first, last = (math.floor(top * height), math.floor(left * width)), (round(bottom * height), round(right * width))
+    return encode_jpeg(picture[first[0] : max(first[0] + 1, last[0]), first[1] : max(first[1] + 1, last[1])])
+
+
+def _inside(facts: VideoFacts, box: Sequence[float]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what the picture holds of a box, as shares of its width and height."""
+    x, y, w, h = (float(value) for value in box)
+    if not all(map(math.isfinite, (x, y, w, h))):
+        raise UsageError("A box is four numbers x, y, w, h.")
+    left, right = max(0.0, x / facts.width), min(1.0, (x + w) / facts.width)
+    top, bottom = max(0.0, y / facts.height), min(1.0, (y + h) / facts.height)
+    return (left, top, right, bottom) if left < right and top < bottom else (0.0, 0.0, 1.0, 1.0)
 
 
 def scaled(facts: VideoFacts, scale: float) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The figures, once: the web page, the HTML report and notebooks show the same ones."""
 
 from visagram.plots.people import distribution, people_figure
-from visagram.plots.study import study_figure
+from visagram.plots.study import differences_figure, means_figure
 from visagram.plots.style import PALETTE, PATTERNS
 from visagram.plots.timeline import BOTTOM_PIXELS, LABEL_FROM, LANE, LANE_PIXELS, STRIP, TOP_PIXELS, timeline
 
@@ -14,8 +14,9 @@ __all__ = [
     "PATTERNS",
     "STRIP",
     "TOP_PIXELS",
+    "differences_figure",
     "distribution",
+    "means_figure",
     "people_figure",
-    "study_figure",
     "timeline",
 ]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from visagram.core.types import Person, Share
-    from visagram.report import Report
 
 HOVER = "%{hovertext}: %{x:.1f} %<br>95 % interval %{customdata[0]:.1f}-%{customdata[1]:.1f} %<extra></extra>"
 TITLE = "share of measured time by apparent expression"
@@ -54,19 +53,22 @@ def distribution(person: Person) -> go.Figure:
     return figure
 
 
-def people_figure(report: Report) -> go.Figure:
+def people_figure(people: Sequence[tuple[str, Sequence[Share]]]) -> go.Figure:
     """Share of measured time of each person, expression by expression, with 95 % intervals. Who was never measured has
-    a row without a bar."""
+    a row without a bar.
+
+    people: name and shares of each, in the order of `EXPRESSIONS`, none where nothing was measured.
+    """
     import plotly.graph_objects as go
 
-    figure, people = go.Figure(layout=layout()), report.people
+    figure = go.Figure(layout=layout())
     if not people:
         figure.add_annotation(text="No face was found, so there is nobody to compare.", showarrow=False)
         return figure
-    names = distinct([person.name for person in people])
+    names = distinct([name for name, _ in people])
     panel = Panel(names)
     for k, expression in enumerate(EXPRESSIONS):
-        shown = [(row, person.shares[k]) for row, person in enumerate(people) if person.shares]
+        shown = [(row, shares[k]) for row, (_, shares) in enumerate(people) if shares]
         figure.add_trace(
             go.Bar(
                 y=[panel.position(k, row) for row, _ in shown],

@@ -10,30 +10,29 @@ from typing import Any
 from visagram.core.types import EXPRESSIONS
 from visagram.plots.style import GRID, INK
 
-HEAD_PIXELS, TOP, BOTTOM = 30, 8, 64
-"""Pixels above each block, above the first panel, and below each for its axis."""
+ROW_PIXELS, HEAD_PIXELS, TOP, BOTTOM = 22, 30, 8, 64
+"""Pixels of a row (the unit of the y axis), above each block, above the first one, and below the last for the axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """labels: of the rows, the same in each block. pixels: height of a row, the unit of the y axis."""
+    """labels: of the rows, the same in each block."""
 
     labels: Sequence[str]
-    pixels: int = 22
 
     @property
     def height(self) -> int:
-        return len(EXPRESSIONS) * (len(self.labels) * self.pixels + HEAD_PIXELS)
+        return len(EXPRESSIONS) * (len(self.labels) * ROW_PIXELS + HEAD_PIXELS)
 
     def position(self, block: int, row: int) -> float:
         """Height of a row on the y axis; it counts down from the first block's head."""
-        head = HEAD_PIXELS / self.pixels
+        head = HEAD_PIXELS / ROW_PIXELS
         return -(block * (len(self.labels) + head) + head + row + 0.5)
 
-    def yaxis(self, **more: Any) -> dict[str, Any]:
+    def yaxis(self) -> dict[str, Any]:
         rows = range(len(self.labels))
-        look = {
-            "range": [-self.height / self.pixels, 0],
+        return {
+            "range": [-self.height / ROW_PIXELS, 0],
             "fixedrange": True,
             "showgrid": False,
             "zeroline": False,
@@ -41,11 +40,10 @@ class Panel:
             "tickvals": [self.position(block, row) for block in range(len(EXPRESSIONS)) for row in rows],
             "ticktext": list(self.labels) * len(EXPRESSIONS),
         }
-        return look | more
 
-    def heads(self, yref: str = "y") -> list[dict[str, Any]]:
+    def heads(self) -> list[dict[str, Any]]:
         """The expressions' names as annotations."""
-        place = {"x": 0, "xref": "paper", "xanchor": "left", "yref": yref, "yanchor": "bottom"}
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
         look = {"showarrow": False, "font": {"size": 14, "color": INK}}
         return [
             {"text": name, "y": self.position(block, 0) + 0.5} | place | look for block, name in enumerate(EXPRESSIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagram.core.compare import MEASURES, Comparison, Difference, Group, Mean
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 """One per group, so that groups differ by more than the place of their rows."""
+ROW_PIXELS, HEAD_PIXELS = 40, 40
+"""Of the figure of differences: height of a row, and of the lines above that say which side is which."""
+LEAST_REACH = 5.0
+"""Percentage points that the axis of differences shows to both sides at least: a small difference should look small."""
 _HOVER = "%{text}<extra></extra>"
-_GAP = 24
 
 
-def study_figure(comparison: Comparison) -> go.Figure:
-    """Above, each group's mean with its 95 % interval over small dots for the participants; below, the differences
-    with theirs; a block per expression. Of more than three groups the differences from the first are drawn; those of
-    all pairs are in the comparison."""
+def means_figure(comparison: Comparison) -> go.Figure:
+    """Each group's mean with its 95 % interval over small dots for the participants, a block per expression."""
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=layout())
@@ -33,47 +34,68 @@ def study_figure(comparison: Comparison) -> go.Figure:
         )
         return figure
     names = distinct([group.name for group in groups])
-    means = Panel([f"{name}, n = {group.n}" for name, group in zip(names, groups, strict=True)])
+    panel = Panel([f"{name}, n = {group.n}" for name, group in zip(names, groups, strict=True)])
     for row, (group, name) in enumerate(zip(groups, names, strict=True)):
-        figure.add_trace(_participants(go, group, row, means))
-        figure.add_trace(_means(go, group, name, row, means))
-    called = dict(zip([group.name for group in groups], names, strict=True))
-    pairs = _pairs(groups)
-    # Two lines in each label.
-    below = Panel([f"{called[second]}<br>minus {called[first]}" for first, second in pairs], pixels=40)
-    for row, pair in enumerate(pairs):
-        found = [d for d in comparison.differences if (d.first, d.second) == pair]
-        figure.add_trace(_differences(go, found, called, row, below))
-    height = means.height + (BOTTOM + _GAP + below.height if pairs else 0)
+        figure.add_trace(_participants(go, group, row, panel))
+        figure.add_trace(_means(go, group, name, row, panel))
     figure.update_layout(
-        height=height + TOP + BOTTOM,
+        height=panel.height + TOP + BOTTOM,
         margin={"l": 8, "r": 28, "t": TOP, "b": BOTTOM},
         showlegend=False,
-        yaxis=means.yaxis(domain=[1 - means.height / height, 1]),
+        yaxis=panel.yaxis(),
         xaxis=percent_axis(f"{MEASURES[comparison.measure]}<br>by apparent expression", rangemode="tozero"),
-        annotations=means.heads(),
+        annotations=panel.heads(),
     )
-    if pairs:
-        figure.update_layout(
-            yaxis2=below.yaxis(domain=[0, below.height / height], anchor="x2"),
-            xaxis2=percent_axis("difference in percentage points", ticksuffix="", anchor="y2"),
-            annotations=[*means.heads(), *below.heads("y2")],
-            shapes=[_zero(below.height / height)],
-        )
     return figure
 
 
-def _zero(top: float) -> dict[str, Any]:
-    """The line of no difference."""
-    look = {"line": {"color": INK, "width": 1}, "layer": "below"}
-    return {"type": "line", "xref": "x2", "yref": "paper", "x0": 0, "x1": 0, "y0": 0, "y1": top} | look
+def differences_figure(differences: Sequence[Difference]) -> go.Figure:
+    """The differences of one pair of groups with their 95 % intervals around zero, a row per expression."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=layout())
+    if not differences:
+        figure.add_annotation(text="There are no two groups to compare.", showarrow=False)
+        return figure
+    rows, names = len(differences), [each.expression for each in differences]
+    first, second = distinct([differences[0].first, differences[0].second])
+    figure.add_trace(
+        go.Scatter(
+            x=[each.value * 100 for each in differences],
+            y=list(range(rows)),
+            text=[_difference(each) for each in differences],
+            mode="markers",
+            marker={"color": [PALETTE[name] for name in names], "size": 11, "line": {"color": INK, "width": 1}},
+            hovertemplate=_HOVER,
+            cliponaxis=False,
+            error_x=_whiskers([(each.value, each.low, each.high) for each in differences]),
+        )
+    )
+    reach = max(LEAST_REACH, *(abs(end) * 108 for d in differences for end in (d.value, d.low, d.high) if end))
+    figure.update_layout(
+        height=rows * ROW_PIXELS + TOP + HEAD_PIXELS + BOTTOM,
+        margin={"l": 8, "r": 16, "t": TOP + HEAD_PIXELS, "b": BOTTOM},
+        showlegend=False,
+        yaxis={
+            "range": [rows - 0.5, -0.5],
+            "tickvals": list(range(rows)),
+            "ticktext": names,
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+        },
+        xaxis=percent_axis("difference in percentage points", ticksuffix="", range=[-reach, reach])
+        | {"zeroline": True, "zerolinecolor": INK},
+        annotations=[_side(f"← more in<br>{first}", "right"), _side(f"more in →<br>{second}", "left")],
+    )
+    return figure
 
 
-def _pairs(groups: Sequence[Group]) -> list[tuple[str, str]]:
-    names = [group.name for group in groups]
-    if len(names) <= 3:
-        return [(a, b) for k, a in enumerate(names) for b in names[k + 1 :]]
-    return [(names[0], other) for other in names[1:]]
+def _side(text: str, anchor: str) -> dict[str, Any]:
+    """Above the rows, beside the line of no difference; two lines, because a telephone is narrow."""
+    place = {"x": 0, "xref": "x", "xanchor": anchor, "align": anchor, "xshift": 12 if anchor == "left" else -12}
+    return place | {"y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6, "text": text, "showarrow": False}
 
 
 def _participants(go: Any, group: Group, row: int, panel: Panel) -> go.Scatter:
@@ -91,63 +113,45 @@ def _participants(go: Any, group: Group, row: int, panel: Panel) -> go.Scatter:
 
 
 def _means(go: Any, group: Group, name: str, row: int, panel: Panel) -> go.Scatter:
+    colours = [PALETTE[expression] for expression in EXPRESSIONS]
     return go.Scatter(
         x=[mean.value * 100 for mean in group.means],
         y=[panel.position(k, row) for k in range(len(EXPRESSIONS))],
-        text=[f"{name}, {text}" for text in _mean_texts(group.means)],
+        text=[f"{name}, {_mean(mean)}" for mean in group.means],
+        mode="markers",
+        marker={
+            "color": colours,
+            "size": 10,
+            "symbol": SYMBOLS[row % len(SYMBOLS)],
+            "line": {"color": INK, "width": 1},
+        },
+        hovertemplate=_HOVER,
+        cliponaxis=False,
         error_x=_whiskers([(mean.value, mean.low, mean.high) for mean in group.means]),
-        **_marks(row),
     )
-
-
-def _differences(go: Any, found: Sequence[Difference], labels: dict[str, str], row: int, panel: Panel) -> go.Scatter:
-    return go.Scatter(
-        x=[d.value * 100 for d in found],
-        y=[panel.position(EXPRESSIONS.index(d.expression), row) for d in found],
-        text=[
-            f"{labels[d.second]} minus {labels[d.first]}, {text}" for d, text in zip(found, _texts(found), strict=True)
-        ],
-        error_x=_whiskers([(d.value, d.low, d.high) for d in found]),
-        xaxis="x2",
-        yaxis="y2",
-        **_marks(row),
-    )
-
-
-def _marks(row: int) -> dict[str, Any]:
-    colours = [PALETTE[name] for name in EXPRESSIONS]
-    marker = {"color": colours, "size": 10, "symbol": SYMBOLS[row % len(SYMBOLS)], "line": {"color": INK, "width": 1}}
-    return {"mode": "markers", "marker": marker, "hovertemplate": _HOVER, "cliponaxis": False}
 
 
 def _whiskers(values: Sequence[tuple[float, float | None, float | None]]) -> dict[str, Any]:
-    high = [0.0 if top is None else (top - value) * 100 for value, _, top in values]
-    low = [0.0 if bottom is None else (value - bottom) * 100 for value, bottom, _ in values]
-    # No whisker where there is no interval: one of length zero would claim to be exact.
-    none = [top is None for _, _, top in values]
+    """No whisker where there is no interval: one of length zero would claim to be exact."""
     return {
-        "array": [None if missing else h for h, missing in zip(high, none, strict=True)],
-        "arrayminus": [None if missing else v for v, missing in zip(low, none, strict=True)],
+        "array": [None if high is None else (high - value) * 100 for value, _, high in values],
+        "arrayminus": [None if low is None else (value - low) * 100 for value, low, _ in values],
         "color": INK,
         "thickness": 1.5,
         "width": 4,
     }
 
 
-def _mean_texts(means: Sequence[Mean]) -> Iterator[str]:
-    for mean in means:
-        if mean.low is None or mean.high is None:
-            yield f"{mean.expression}: mean {mean.value * 100:.1f} %, no interval"
-        else:
-            bounds = f"{mean.low * 100:.1f}-{mean.high * 100:.1f} %"
-            yield f"{mean.expression}: mean {mean.value * 100:.1f} %<br>95 % interval {bounds}"
+def _mean(mean: Mean) -> str:
+    text = f"{mean.expression}: mean {mean.value * 100:.1f} %"
+    if mean.low is None or mean.high is None:
+        return f"{text}, no interval"
+    return f"{text}<br>95 % interval {mean.low * 100:.1f}-{mean.high * 100:.1f} %"
 
 
-def _texts(found: Sequence[Difference]) -> Iterator[str]:
-    for d in found:
-        text = f"{d.expression}: {d.value * 100:+.1f} points"
-        if d.low is None or d.high is None or d.p_holm is None:
-            yield f"{text}, no interval"
-        else:
-            p = f"p = {d.p_holm:.3f}" if d.p_holm >= 0.001 else "p &lt; 0.001"
-            yield f"{text}<br>95 % interval {d.low * 100:+.1f} to {d.high * 100:+.1f}, {p} (Holm, {d.test})"
+def _difference(found: Difference) -> str:
+    text = f"{found.expression}: {found.value * 100:+.1f} points"
+    if found.low is None or found.high is None or found.p_holm is None:
+        return f"{text}, no interval"
+    p = f"p = {found.p_holm:.3f}" if found.p_holm >= 0.001 else "p &lt; 0.001"
+    return f"{text}<br>95 % interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, {p} (Holm, {found.test})"

@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 
 from visagram import __version__
 from visagram.core.types import EXPRESSIONS
-from visagram.export.html import _expression_styles as expression_styles
+from visagram.export.html import expression_styles
 from visagram.plots import PALETTE, PATTERNS
 
 FOREVER = "public, max-age=31536000, immutable"

@@ -13,9 +13,10 @@ from visagram.errors import NotFound
 from visagram.jobs.analyses import state
 from visagram.jobs.model import DONE
 from visagram.jobs.service import Service
+from visagram.models.catalog import read_card
 from visagram.web import security
+from visagram.web.api.models import NAMES
 from visagram.web.security import check_form, csrf_token, token_form, who
-
 
 def pages_routes(service: Service) -> APIBlueprint:
     """Routes of the pages."""
@@ -33,8 +34,9 @@ def pages_routes(service: Service) -> APIBlueprint:
 
     @pages.get("/")
     def library() -> str:
-        limits = {"max_bytes": service.uploads.most}
-        return render_template("library.html", page="library", sample_available=True, limits=limits)
+        limits = {"max_bytes": service.uploads.most, "max_duration": service.settings.max_duration}
+        days = service.server.keep_days
+        return render_template("library.html", page="library", sample_available=True, limits=limits, keep_days=days)
 
     @pages.get("/videos/<id>")
     def video(id: str) -> AnyResponse:
@@ -59,22 +61,17 @@ def pages_routes(service: Service) -> APIBlueprint:
 
     @pages.get("/models")
     def models() -> str:
-        from visagram.models.catalog import model_cards
-
-        return render_template("models.html", page="models", cards=model_cards())
+        return render_template("models.html", page="models", cards=[read_card(name) for name in NAMES])
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:
-        from visagram.models.catalog import model_cards
-
-        for card in model_cards():
-            if card["name"] == name:
-                return render_template("model.html", page="model", card=card)
-        raise NotFound("There is no such model.")
+        if name not in NAMES:
+            raise NotFound("There is no such model.")
+        return render_template("model.html", page="model", card=read_card(name))
 
     @pages.get("/about")
     def about() -> str:
-        return render_template("about.html", page="about")
+        return render_template("about.html", page="about", keep_days=service.server.keep_days)
 
     @pages.get("/log")
     def log() -> str:

@@ -32,9 +32,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from visagram.jobs.model import Analysis, Upload, Video
 from visagram.jobs.service import Service
-from visagram.jobs.supervisor import is_loopback
 from visagram.jobs.videos import Who
-from visagram.settings import ServerSettings
 from visagram.web.addresses import OwnNames, local_path, same_origin
 from visagram.web.problems import Problem, for_people
 
@@ -73,11 +71,6 @@ def check_form() -> None:
         raise Problem(403, "csrf", "This form is too old, or from elsewhere: load the page again.")
 
 
-def needs_token(server: ServerSettings) -> bool:
-    """Whether others than this machine's users can reach the server, or whoever runs it chose a token."""
-    return not is_loopback(server.host) or server.trusted_proxies > 0 or bool(server.token)
-
-
 def secure(app: Flask, service: Service) -> None:
     """Guard every route of an application."""
     server = service.server
@@ -108,7 +101,7 @@ def sign_in(token: str, target: str) -> AnyResponse | None:
 
 class _Guard:
     def __init__(self, service: Service) -> None:
-        self._service, self._closed = service, needs_token(service.server)
+        self._service, self._closed = service, service.server.needs_token
         self._names = OwnNames(service.server)
         # A form does not outlive the process that made it; whoever sends an older one is asked to send it again.
         self._forms = URLSafeTimedSerializer(secrets.token_bytes(32), "visagram form")

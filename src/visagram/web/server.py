@@ -10,10 +10,10 @@ import json
 import os
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visagram.jobs.child import end_with_input, first_line
 from visagram.jobs.service import Service
 from visagram.settings import ServerSettings, Settings, tuples
 from visagram.web.app import create_app
@@ -33,7 +33,7 @@ _MEMORY = Path("/dev/shm")
 
 def main() -> None:
     """Serve until standard input ends or a signal says so."""
-    started = json.loads(_first_line())
+    started = json.loads(first_line())
     settings, server = Settings(**tuples(started["settings"])), ServerSettings(**tuples(started["server"]))
     end_with_input()
     if sys.platform == "win32":
@@ -47,27 +47,6 @@ def open_app(settings: Settings, server: ServerSettings) -> APIFlask:
     service = Service.open(settings, server)
     tempfile.tempdir = str(service.storage.folder / "tmp")
     return create_app(service)
-
-
-def end_with_input() -> None:
-    """End this process as soon as standard input does.
-
-    The descriptor is read, not `sys.stdin`: a thread that holds its lock would hang a fork and abort an orderly exit.
-    """
-
-    def wait() -> None:
-        while os.read(0, 4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()
-
-
-def _first_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
-        line += byte
-    return line
 
 
 if sys.platform == "win32":

@@ -16,7 +16,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, Preamble
 
 from visagram.errors import NotFound, UsageError
-from visagram.jobs.model import Upload
 from visagram.jobs.service import Service
 from visagram.jobs.storage import Storage
 from visagram.jobs.uploads import UNKNOWN, Wanted
@@ -138,8 +137,7 @@ class _Form:
         if self.upload is None:
             raise UsageError("The form has no file in its field 'video': choose a video.")
         wanted = self._wanted()
-        with self.service.store.write() as session:
-            session.get_one(Upload, self.upload).request = wanted.to_json()
+        self.service.uploads.describe(who(), self.upload, wanted)
         return Received(*self.service.uploads.finish(who(), self.upload))
 
     def _wanted(self) -> Wanted:

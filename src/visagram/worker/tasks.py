@@ -131,7 +131,7 @@ class Tasks:
         from visagram.media.still import still
 
         source = self._source(path, settings)
-        picture = still(source, float(values["time"]), int(values["width"]), self._replies.alive)
+        picture = still(source, float(values["time"]), int(values["width"]), values["box"], self._replies.alive)
         self._replies.send("answer", {}, {"jpeg": np.frombuffer(picture, np.uint8)})
 
 

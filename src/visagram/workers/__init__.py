@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -140,14 +140,15 @@ class Workers:
                 partial.write_bytes(content)
         return facts
 
-    def still(self, path: Path, time: float, width: int) -> bytes:
+    def still(self, path: Path, time: float, width: int, box: Sequence[float] | None = None) -> bytes:
         """The picture that is displayed at `time` in seconds, at most `width` pixels wide, as JPEG.
 
-        Times outside the video give its first or last picture. The first call for a file reads it to its end, further
-        ones are quick. Raises `InputError`, and `UsageError` for what is no time.
+        box: x, y, w, h in its pixels, to show this part alone, as far as the picture holds it. Times outside the video
+        give its first or last picture. The first call for a file reads it to its end, further ones are quick. Raises
+        `InputError`, and `UsageError` for what is no time or no box.
         """
         with self._stills:
-            _, arrays = self._answer("still", path, "read", {"time": time, "width": width})
+            _, arrays = self._answer("still", path, "read", {"time": time, "width": width, "box": box})
         with _sense(path):
             return checks.jpeg(arrays["jpeg"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import request
 
+from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web.api.analyses import analyses_routes
 from visagram.web.api.exports import exports_routes
@@ -29,19 +30,19 @@ def create_api(service: Service) -> APIBlueprint:
     `app.extensions` gets the maker of pictures as "visagram.stills", to be closed with the application.
     """
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
-    stills = Stills(service.storage, service.settings)
+    stills, windows = Stills(service.storage, service.settings), WindowStatistics()
     api.record_once(describe)
     api.record_once(lambda state: state.app.extensions.update({"visagram.stills": stills}))
     api.before_request(_refuse_other_bodies)
     api.register_blueprint(videos_routes(service))
     api.register_blueprint(windows_routes(service))
     api.register_blueprint(analyses_routes(service))
-    api.register_blueprint(results_routes(service))
+    api.register_blueprint(results_routes(service, windows))
     api.register_blueprint(people_routes(service))
     api.register_blueprint(pictures_routes(service, stills))
     api.register_blueprint(figures_routes(service))
     api.register_blueprint(exports_routes(service))
-    api.register_blueprint(study_routes(service))
+    api.register_blueprint(study_routes(service, windows))
     api.register_blueprint(models_routes(service))
     return api
 

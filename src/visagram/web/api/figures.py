@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,14 +11,15 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from visagram import plots
+from visagram.core.types import EXPRESSIONS, Share
 from visagram.errors import NotFound
+from visagram.export.view import read_report_json
 from visagram.jobs.service import Service
 from visagram.web.api.answers import tag_of, tagged
-from visagram.web.api.charts import of_people
 from visagram.web.api.found import Result, find_result
 from visagram.web.api.result_queries import PersonQuery
 from visagram.web.api.result_schemas import FigureOut
-from visagram.web.api.writers import named_report, named_report_json
+from visagram.web.api.writers import named_report
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -49,7 +50,8 @@ def figures_routes(service: Service) -> APIBlueprint:
 
 def _drawn(figure: str, result: Result, person: int | None) -> go.Figure:
     if figure == "compare":
-        return of_people(_chosen(named_report_json(result)["people"], itemgetter("id"), person))
+        found = _chosen(read_report_json(result.folder)["people"], itemgetter("id"), person)
+        return plots.people_figure([(each["name"], _shares(each)) for each in found])
     report = named_report(result)
     people = tuple(_chosen(report.people, attrgetter("id"), person))
     if figure == "timeline":
@@ -57,6 +59,11 @@ def _drawn(figure: str, result: Result, person: int | None) -> go.Figure:
     if not people:
         raise NotFound("Nobody was found, so there is no distribution.")
     return plots.distribution(people[0])
+
+
+def _shares(person: Mapping[str, Any]) -> list[Share]:
+    """Out of what `report.json` holds of a person."""
+    return [Share(**person["shares"][name]) for name in EXPRESSIONS if person["shares"]]
 
 
 def _chosen(people: Iterable[T], number: Callable[[T], int], wanted: int | None) -> list[T]:

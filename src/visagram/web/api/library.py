@@ -32,12 +32,16 @@ _STATES = {
 
 
 def study_videos(
-    service: Service, asking: Who, tag: str, condition: str
+    service: Service, asking: Who, tag: str, condition: str, only: str = ""
 ) -> tuple[list[StudyVideo], list[dict[str, Any]]]:
-    """Videos with their newest finished analysis, oldest first, and the others as {id, name, reason}."""
+    """Videos with their newest finished analysis, oldest first, and the others as {id, name, reason}.
+
+    only: id of the one video to look at. Raises `NotFound` where there is no such video.
+    """
     videos, excluded = [], []
     with service.store.read() as session:
-        for video in _all(service, session, asking, tag=tag, condition=condition):
+        one = [service.videos.get(session, asking, only)] if only else None
+        for video in one or _all(service, session, asking, tag=tag, condition=condition):
             done = [analysis for analysis in video.analyses if state(analysis) == DONE]
             if not done:
                 newest = state(video.analyses[-1]) if video.analyses else ""

@@ -18,7 +18,7 @@ from visagram.web.api.schemas import Paging
 from visagram.web.api.study_schemas import LogPage, ModelOut, ModelPage, SettingsOut
 from visagram.web.security import who
 
-_NAMES = (DETECTOR, EMBEDDING, EMOTION)
+NAMES = (DETECTOR, EMBEDDING, EMOTION)
 
 
 def models_routes(service: Service) -> APIBlueprint:
@@ -29,14 +29,14 @@ def models_routes(service: Service) -> APIBlueprint:
     @api.output(ModelPage, description="All models.")
     def list_models() -> Response:
         """List the models with their cards"""
-        return answer(page([_card(read_card(name)) for name in _NAMES]))
+        return answer(page([_card(read_card(name)) for name in NAMES]))
 
     @api.get("/models/<name>")
     @api.output(ModelOut, description="The model.")
     def show_model(name: str) -> Response:
         """Show a model's card"""
-        if name not in _NAMES:
-            raise NotFound(f"There is no such model; the models are {', '.join(_NAMES)}.")
+        if name not in NAMES:
+            raise NotFound(f"There is no such model; the models are {', '.join(NAMES)}.")
         return answer(_card(read_card(name)))
 
     @api.get("/settings")

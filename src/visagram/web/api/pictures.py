@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from apiflask import APIBlueprint
 from flask import Response
+from numpy.typing import NDArray
 
 from visagram.errors import NotFound
 from visagram.export.json import thumbnail_name
-from visagram.export.view import open_tracks
+from visagram.export.view import open_tracks, rows_between
 from visagram.jobs.service import Service
 from visagram.web.api.answers import FOREVER, keyed, picture, read_bytes, tag_of
 from visagram.web.api.docs import BYTES
 from visagram.web.api.found import find_result
 from visagram.web.api.result_queries import FrameQuery
-from visagram.web.api.stills import Stills
+from visagram.web.api.stills import Box, Stills
 from visagram.web.security import who
 from visagram.wire import unpack_facts
+
+SURROUNDINGS = 2.2
+"""Side of the picture of a face, in lengths of its box."""
+_INSTANT = 1e-3
+"""Seconds: times travel as rounded decimals."""
 
 
 def pictures_routes(service: Service, stills: Stills) -> APIBlueprint:
@@ -47,18 +54,34 @@ def pictures_routes(service: Service, stills: Stills) -> APIBlueprint:
     @api.get("/frame")
     @api.input(FrameQuery, location="query", arg_name="query")
     @api.output(BYTES, content_type="image/jpeg", description="The picture.")
-    @api.doc(responses=[503])
+    @api.doc(responses=[409, 503])
     def show_frame(id: str, query: dict[str, Any]) -> Response:
         """The video's picture at a time
 
-        Times after the end give the last picture. Widths are rounded up to multiples of 80 pixels.
+        Times after the end give the last picture. Widths are rounded up to multiples of 80 pixels. With a person it is
+        the square around their face, or the whole picture at times at which they are not seen.
         """
+        result = find_result(service, id) if query["person"] is not None else None
         with service.store.read() as session:
             blob = service.analyses.get(session, who(), id).video.blob
         time = query["time"]
-        if blob.facts is not None:
-            time = min(time, float(unpack_facts(blob.facts).duration))
-        content = stills.get(blob.sha256, time, query["width"])
-        return picture(content, tag_of(content), FOREVER)
+        facts = None if blob.facts is None else unpack_facts(blob.facts)
+        if facts is not None:
+            time = min(time, float(facts.duration))
+        box = None
+        if result is not None and facts is not None:
+            seen = rows_between(result.folder, time, time + _INSTANT, query["person"])
+            box = _around(seen.box[-1], facts.width, facts.height) if len(seen) else None
+        content = stills.get(blob.sha256, time, query["width"], box)
+        return picture(content, tag_of(content), FOREVER if result is None else keyed(result.tag))
 
     return api
+
+
+def _around(face: NDArray[np.float32], width: int, height: int) -> Box:
+    """A square around a face (4,) x, y, w, h, moved into the picture where it would stick out of it."""
+    x, y, w, h = (float(value) for value in face)
+    side = min(SURROUNDINGS * max(w, h), width, height)
+    left = min(max(0.0, x + w / 2 - side / 2), width - side)
+    top = min(max(0.0, y + h / 2 - side / 2), height - side)
+    return round(left), round(top), max(1, round(side)), max(1, round(side))

@@ -61,6 +61,7 @@ class MomentsQuery(Schema):
 class FrameQuery(Schema):
     time = seconds("The time of the picture.", required=True)
     width = Integer(load_default=320, validate=Range(16, 640), metadata=about("Width in pixels at most."))
+    person = person_number("Only the surroundings of this person's face.", load_default=not_given)
 
 
 class PersonQuery(Schema):

@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import OneOf
 
-from visagram.web.api.schemas import Answer, about, page_of
+from visagram.web.api.schemas import Answer, WindowOut, about, page_of
 
 FIGURES = ("timeline", "distribution", "compare")
 EXPORTS = ("csv", "parquet", "json", "html", "vtt", "npy", "statistics", "mp4")
@@ -111,7 +111,22 @@ class MomentOut(Answer):
     start = Float(metadata=about("Where the stretch around it begins."))
     end = Float(metadata=about("Where the stretch around it ends."))
     probability = Float(metadata=about("Smoothed posterior at that time.", 0.93))
-    thumbnail_url = String(metadata=about("The picture at that time."))
+    thumbnail_url = String(metadata=about("The person's face at that time."))
+
+
+class WindowPersonOut(Answer):
+    person = Integer(metadata=about("Number of the person.", 1))
+    name = String(metadata=about("Name.", "Person 1"))
+    screen_time = Float(metadata=about("Seconds of the window in the picture."))
+    measured = Float(metadata=about("Seconds of the window that were measured."))
+    unmeasured = Dict(keys=String(), values=Float(), metadata=about("Seconds that were not, by reason."))
+    emotion_counts = Dict(keys=String(), values=Integer(), metadata=about("Frames by apparent expression."))
+    shares = Dict(keys=String(), values=Nested(ShareOut), metadata=about("Shares of measured time."))
+
+
+class WindowStatisticsOut(Answer):
+    window = Nested(WindowOut)
+    people = List(Nested(WindowPersonOut), metadata=about("Everybody, in the order of the report."))
 
 
 class ChangeOut(Answer):
@@ -158,6 +173,7 @@ class FigureOut(Schema):
 
 PersonPage = page_of(Nested(PersonOut), "PersonPage")
 ObservationPage = page_of(Nested(ObservationOut), "ObservationPage")
+WindowStatisticsPage = page_of(Nested(WindowStatisticsOut), "WindowStatisticsPage")
 MomentPage = page_of(Nested(MomentOut), "MomentPage")
 ChangePage = page_of(Nested(ChangeOut), "ChangePage")
 ExportPage = page_of(Nested(ExportOut), "ExportPage")

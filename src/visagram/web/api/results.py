@@ -7,23 +7,34 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
+from visagram.core.statistics import Window
 from visagram.errors import NotFound
 from visagram.export import view
+from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web import shapes
 from visagram.web.api.answers import answer, keyed, page, tag_of, tagged
 from visagram.web.api.docs import BYTES
 from visagram.web.api.found import find_result
 from visagram.web.api.result_queries import MOST_BOX_SECONDS, BoxesQuery, MomentsQuery, ObservationsQuery
-from visagram.web.api.result_schemas import BoxesOut, MomentPage, ObservationPage, ReportOut, TilesOut
+from visagram.web.api.result_schemas import (
+    BoxesOut,
+    MomentPage,
+    ObservationPage,
+    ReportOut,
+    TilesOut,
+    WindowStatisticsPage,
+)
 from visagram.web.api.writers import named_report_json
+from visagram.web.security import who
 
 SHOWN_WIDTH = 320
 """Pixels of a moment's picture."""
 USUAL_BOX_SECONDS = 60.0
+_OF_PERSON = ("name", "screen_time", "measured", "unmeasured", "emotion_counts", "shares")
 
 
-def results_routes(service: Service) -> APIBlueprint:
+def results_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
     """Routes below /analyses/{id} that read a result."""
     api = APIBlueprint("results", __name__, tag="Results", url_prefix="/analyses/<id>")
 
@@ -88,6 +99,21 @@ def results_routes(service: Service) -> APIBlueprint:
             raise NotFound("There is no such tile.")
         return tagged(Response(body, mimetype="application/octet-stream"), result.tag, keyed(result.tag))
 
+    @api.get("/windows")
+    @api.output(WindowStatisticsPage, description="Each window with its statistics.")
+    @api.doc(responses=[409])
+    def list_window_statistics(id: str) -> Response:
+        """List the event windows of the video with each person's statistics inside them"""
+        result = find_result(service, id)
+        with service.store.read() as session:
+            found = [shapes.window(row) for row in service.videos.get(session, who(), result.video).windows]
+        items = []
+        for window in found:
+            people = windows.people(result.folder, Window(window["name"], window["start"], window["end"]))
+            shown = [{"person": each["id"]} | {name: each[name] for name in _OF_PERSON} for each in people]
+            items.append({"window": window, "people": shown})
+        return tagged(answer(page(items)), tag_of(result.tag, found))
+
     @api.get("/moments")
     @api.input(MomentsQuery, location="query", arg_name="query")
     @api.output(MomentPage, description="The strongest instants, most probable first, neutral ones last.")
@@ -96,9 +122,9 @@ def results_routes(service: Service) -> APIBlueprint:
         """List the instants at which expressions looked strongest"""
         result = find_result(service, id)
         found = view.read_moments(result.folder, query["person"], query["emotion"])
+        root = f"{shapes.API}/analyses/{id}/frame?width={SHOWN_WIDTH}&v={result.tag}"
         items = [
-            moment
-            | {"thumbnail_url": f"{shapes.API}/analyses/{id}/frame?time={moment['time']:.3f}&width={SHOWN_WIDTH}"}
+            moment | {"thumbnail_url": f"{root}&time={moment['time']:.3f}&person={moment['person']}"}
             for moment in found[: query["limit"]]
         ]
         return tagged(answer(page(items, len(found), query["limit"])), tag_of(result.tag, query))

@@ -22,6 +22,9 @@ MOST_KEPT = 400
 """Pictures that are kept of one video."""
 _STEP = 80
 
+Box = tuple[int, int, int, int]
+"""x, y, w, h in pixels of the displayed picture."""
+
 
 class Stills:
     """`get` is safe to call from several threads; the pictures are made one after the other and kept as files."""
@@ -32,13 +35,15 @@ class Stills:
         self._workers: Workers | None = None
         self._idle: threading.Timer | None = None
 
-    def get(self, sha256: str, time: float, width: int) -> bytes:
+    def get(self, sha256: str, time: float, width: int, box: Box | None = None) -> bytes:
         """The picture shown at `time` in seconds as JPEG, `width` pixels wide or the video's own width.
 
-        Raises a `Problem` where too many ask, and the `InputError` that says what is wrong with the video.
+        box: only this part of it. Raises a `Problem` where too many ask, and the `InputError` that says what is wrong
+        with the video.
         """
         width = max(_STEP, -(-width // _STEP) * _STEP)
-        path = self._storage.media(sha256) / "stills" / f"{round(time * 1000)}-{width}.jpg"
+        name = [round(time * 1000), width, *(box or ())]
+        path = self._storage.media(sha256) / "stills" / f"{'-'.join(map(str, name))}.jpg"
         if (kept := _read(path)) is not None:
             return kept
         if not self._lock.acquire(timeout=PATIENCE):
@@ -46,7 +51,7 @@ class Stills:
         try:
             if (kept := _read(path)) is not None:
                 return kept
-            content = self._made(self._storage.blob(sha256), time, width)
+            content = self._made(self._storage.blob(sha256), time, width, box)
             self._keep(path, content)
             return content
         finally:
@@ -64,9 +69,9 @@ class Stills:
         workers = self._workers
         return workers.pids if workers is not None else []
 
-    def _made(self, blob: Path, time: float, width: int) -> bytes:
+    def _made(self, blob: Path, time: float, width: int, box: Box | None) -> bytes:
         try:
-            return self._children().still(blob, time, width)
+            return self._children().still(blob, time, width, box)
         except InputError as error:
             # Whoever asks has no business with the place of the bytes.
             raise type(error)(str(error).replace(str(blob), "The video")) from error

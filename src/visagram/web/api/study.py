@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 
-from visagram.core.compare import compare, to_json
+from visagram import plots
+from visagram.core.compare import Comparison, compare, to_json
+from visagram.errors import NotFound
 from visagram.export import study
 from visagram.export.methods import methods_text
 from visagram.export.sheets import LARGEST
 from visagram.export.view import read_report_json
+from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web.api.answers import answer, page
-from visagram.web.api.charts import of_groups
 from visagram.web.api.docs import BINARY, also
 from visagram.web.api.library import study_videos, take_over
+from visagram.web.api.result_schemas import FigureOut
 from visagram.web.api.study_schemas import (
     Chosen,
     CompareOut,
     CompareQuery,
+    DifferenceQuery,
     ImportIn,
     ImportOut,
     ImportQuery,
@@ -34,9 +39,21 @@ from visagram.web.security import who
 _KINDS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
-def study_routes(service: Service) -> APIBlueprint:
+def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
     """Routes below /study."""
     api = APIBlueprint("study", __name__, tag="Study", url_prefix="/study")
+
+    def compared(
+        query: dict[str, Any], groups: dict[str, int] | None = None
+    ) -> tuple[Comparison, list[str], list[dict[str, Any]]]:
+        """The comparison with notes and videos that are not in it. groups: compare only these, in this order."""
+        videos, excluded = study_videos(service, who(), query["tag"], query["condition"])
+        wanted = query["window"]
+        chosen = [replace(v, windows=tuple(w for w in v.windows if wanted and w.name == wanted)) for v in videos]
+        units, notes = study.units(study.tidy_rows(chosen, windows), query["by"], query["measure"], wanted or None)
+        if groups is not None:
+            units = sorted((unit for unit in units if unit.group in groups), key=lambda unit: groups[unit.group])
+        return compare(units, query["measure"]), notes, excluded
 
     @api.get("/table")
     @api.input(TableQuery, location="query", arg_name="query")
@@ -47,12 +64,17 @@ def study_routes(service: Service) -> APIBlueprint:
         )
     )
     def study_table(query: dict[str, Any]) -> Response:
-        """One row per video and person, and per event window: everything that was measured"""
-        videos, excluded = study_videos(service, who(), query["tag"], query["condition"])
-        rows, format = study.tidy_rows(videos), query["format"]
+        """One row per video and person, and per event window: everything that was measured
+
+        Without `limit` they are all there.
+        """
+        videos, excluded = study_videos(service, who(), query["tag"], query["condition"], query["video"])
+        offset, limit, format = query["offset"], query["limit"], query["format"]
+        rows, total = study.tidy_page(videos, offset, limit, windows)
         if format == "json":
-            found = rows.to_pylist()
-            return answer(page(found) | {"columns": rows.column_names, "excluded": excluded})
+            names = sorted({window.name for video in videos for window in video.windows})
+            more = {"columns": rows.column_names, "windows": names, "excluded": excluded}
+            return answer(page(rows.to_pylist(), total, limit, offset) | more)
         body = study.tidy_csv(rows) if format == "csv" else study.tidy_parquet(rows)
         response = Response(body, mimetype=_KINDS[format])
         response.headers.add("Content-Disposition", "attachment", filename=f"visagram-study.{format}")
@@ -66,12 +88,8 @@ def study_routes(service: Service) -> APIBlueprint:
 
         The unit is the participant; `method` says how means, intervals and tests are computed.
         """
-        videos, excluded = study_videos(service, who(), query["tag"], query["condition"])
-        rows = study.tidy_rows(videos)
-        units, notes = study.units(rows, query["by"], query["measure"], query["window"] or None)
-        comparison = compare(units, query["measure"])
-        found = to_json(comparison)
-        figure = of_groups(comparison, f"mean {found['measure_label']}")
+        comparison, notes, excluded = compared(query)
+        found, figure = to_json(comparison), plots.means_figure(comparison)
         return answer(
             found
             | {
@@ -81,6 +99,16 @@ def study_routes(service: Service) -> APIBlueprint:
                 "excluded": excluded,
             }
         )
+
+    @api.get("/compare/difference")
+    @api.input(DifferenceQuery, location="query", arg_name="query")
+    @api.output(FigureOut, description="The figure.")
+    def show_difference(query: dict[str, Any]) -> Response:
+        """The differences of two groups as a plotly figure: `second` minus `first`, as `compare` has them"""
+        comparison, _, _ = compared(query, {query["first"]: 0, query["second"]: 1})
+        if not comparison.differences:
+            raise NotFound("There are no two groups of these names to compare.")
+        return Response(plots.differences_figure(comparison.differences).to_json(), mimetype="application/json")
 
     @api.get("/methods")
     @api.input(Chosen, location="query", arg_name="query")

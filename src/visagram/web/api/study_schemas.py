@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, Raw, String
-from apiflask.validators import Length, OneOf
+from apiflask.validators import Length, OneOf, Range
 
-from visagram.web.api.schemas import Answer, about, page_of, refer
+from visagram.web.api.schemas import Answer, about, not_given, page_of, refer
 
 TABLE_FORMATS = ("json", "csv", "parquet")
 
 
 class Chosen(Schema):
     tag = String(load_default="", validate=Length(max=80), metadata=about("Only videos with this tag."))
-
     condition = String(load_default="", validate=Length(max=200), metadata=about("Only videos of this condition."))
 
 
 class TableQuery(Chosen):
+    video = String(load_default="", validate=Length(max=64), metadata=about("Only the video with this id."))
+    limit = Integer(load_default=not_given, validate=Range(1, 10**9), metadata=about("How many rows at most.", 8))
+    offset = Integer(load_default=0, validate=Range(0, 10**9), metadata=about("How many to leave out first."))
     format = String(load_default="json", validate=OneOf(TABLE_FORMATS), metadata=about("Format of the table."))
 
 
@@ -37,6 +39,11 @@ class CompareQuery(Chosen):
     )
 
 
+class DifferenceQuery(CompareQuery):
+    first = String(required=True, validate=Length(1, 200), metadata=about("Name of a group.", "calm"))
+    second = String(required=True, validate=Length(1, 200), metadata=about("Name of another.", "stress"))
+
+
 class ImportQuery(Schema):
     dry_run = Boolean(load_default=False, metadata=about("Only say what would happen."))
 
@@ -51,10 +58,11 @@ class ExcludedOut(Schema):
 
 class TableOut(Answer):
     items = List(Dict(), metadata=about("Rows of the table: one per video, person and window."))
-    total = Integer(metadata=about("Number of rows.", 2))
-    limit = Integer(metadata=about("Number of rows.", 2))
-    offset = Integer(metadata=about("Always 0.", 0))
+    total = Integer(metadata=about("How many there are in all.", 2))
+    limit = Integer(metadata=about("How many are shown at most.", 2))
+    offset = Integer(metadata=about("How many come before the first shown.", 0))
     columns = List(String(), metadata=about("Names of the columns in order."))
+    windows = List(String(), metadata=about("Names of event windows.", ["question 1"]))
     excluded = List(Nested(ExcludedOut), metadata=about("Videos without a finished analysis."))
 
 
@@ -64,7 +72,7 @@ class CompareOut(Answer):
     confidence = Float(metadata=about("Of the intervals.", 0.95))
     groups = List(Dict(), metadata=about("Each group with its means, intervals and participants."))
     differences = List(Dict(), metadata=about("Each pair of groups, each expression: second minus first."))
-    figure = Dict(metadata=about("The means as a plotly figure."))
+    figure = Dict(metadata=about("The means as a plotly figure; `/study/compare/difference` has the differences."))
     table = List(Dict(), metadata=about("The figure's numbers, a row per group and expression."))
     method = String(metadata=about("How this is computed."))
     notes = List(String(), metadata=about("What a reader has to know of these data."))

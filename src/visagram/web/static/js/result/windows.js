@@ -3,16 +3,12 @@ import { api } from "../api.js";
 import { EXPRESSIONS } from "../palette.js";
 import { confirmDialog, h, icon, toast, toastProblem } from "../ui.js";
 import { grid, name as nameCell } from "./grid.js";
-import { Tiles, MEASURED, best } from "./tiles.js";
 import { fillWith } from "./waiting.js";
-import { exact, moment, named, seconds, span } from "./words.js";
-
-const FINEST_BINS = 6000;
+import { exact, interval, moment, named, seconds, span } from "./words.js";
 
 export function windows({ store, player, panel }) {
   const path = `/videos/${encodeURIComponent(store.videoId)}/windows`;
   const list = h("div", { class: "stack" });
-  const tiles = new Tiles(store.path, () => {});
   const form = windowForm(store, async (body) => {
     const added = await api.post(path, body);
     await reread();
@@ -45,12 +41,12 @@ export function windows({ store, player, panel }) {
       return;
     }
     fillWith(list, async () => {
-      await tiles.open();
-      return Promise.all([...store.windows].sort((a, b) => a.start - b.start).map(card));
+      const { items } = await api.get(`${store.path}/windows`);
+      return items.map(card);
     });
   }
 
-  async function card(window) {
+  function card({ window, people }) {
     const go = h(
       "button",
       {
@@ -71,8 +67,7 @@ export function windows({ store, player, panel }) {
       icon("delete"),
       "Delete",
     );
-    const rows = await Promise.all(store.people.map((person) => row(tiles, person, window)));
-    const heads = ["Person", "Measured", ...EXPRESSIONS];
+    const heads = ["Person", "In the picture", "Measured", ...EXPRESSIONS];
     return h(
       "article",
       { class: "panel window", "aria-label": `Window ${window.name}` },
@@ -87,8 +82,8 @@ export function windows({ store, player, panel }) {
         ),
         h("div", { class: "row" }, go, remove),
       ),
-      grid(`Share of measured time in ${named(window.name)}, ${moment(window.start)} – ${moment(window.end)}`, heads, rows, {
-        note: "From the chart's bins; with 95 % intervals in the study's table.",
+      grid(`Share of measured time in ${named(window.name)}, ${moment(window.start)} – ${moment(window.end)}`, heads, people.map(row), {
+        note: "Below each share its 95 % interval.",
       }),
     );
   }
@@ -112,20 +107,12 @@ export function windows({ store, player, panel }) {
   }
 }
 
-/** One person's measured time and shares by the best expression of each bin in the window. */
-async function row(tiles, person, { start, end }) {
-  const levels = tiles.index.levels;
-  let level = 0;
-  while (level + 1 < levels.length && (end - start) / levels[level].bin > FINEST_BINS) level += 1;
-  const bins = await tiles.whole(person.id, start, end, level);
-  const time = new Float64Array(EXPRESSIONS.length);
-  for (let i = 0; i < bins.count; i++) {
-    const from = bins.from + i * bins.bin;
-    const inside = Math.min(end, from + bins.bin) - Math.max(start, from);
-    if (inside > 0 && bins.state(i) >= MEASURED) time[best(bins, i)] += inside;
-  }
-  const measured = time.reduce((sum, value) => sum + value, 0);
-  return [nameCell(person.name), measured ? span(measured) : "–", ...[...time].map((value) => (measured ? exact(value / measured) : "–"))];
+function row({ name, screen_time: present, measured, shares }) {
+  return [nameCell(name), present ? span(present) : "–", measured ? span(measured) : "–", ...EXPRESSIONS.map((expression) => cell(shares[expression]))];
+}
+
+function cell(share) {
+  return share ? h("span", {}, exact(share.value), h("span", { class: "range" }, interval(share))) : "–";
 }
 
 function windowForm(store, add) {

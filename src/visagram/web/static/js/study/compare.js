@@ -3,7 +3,7 @@ import { api, Problem } from "../api.js";
 import { clearFigure, showFigure } from "../figure.js";
 import { announce, debounce, h } from "../ui.js";
 import { fromApi } from "./comparison.js";
-import { differenceFigure, differenceRows, groupRows } from "./compare-figure.js";
+import { differenceRows, groupRows } from "./compare-table.js";
 import { choose, problemNotice, refill, scopeField, segments } from "./controls.js";
 import { read, strongest } from "./reading.js";
 import { known, scope, study, windowNames } from "./store.js";
@@ -18,6 +18,7 @@ const place = document.getElementById("compare");
 const controls = document.getElementById("compare-controls");
 const parts = {};
 let asked = 0;
+let drawn = 0;
 let tags = null;
 
 export function startCompare() {
@@ -85,6 +86,7 @@ function showDifferences(differences, measure) {
   const pairs = new Map(differences.map((each) => [JSON.stringify([each.a, each.b]), [each.a, each.b]]));
   parts.differences.hidden = pairs.size === 0;
   if (!pairs.size) {
+    drawn += 1;
     parts.pair.replaceChildren();
     clearFigure(parts.differences);
     return;
@@ -95,14 +97,26 @@ function showDifferences(differences, measure) {
   }
   const draw = () => {
     const [a, b] = pairs.get(choice.pair);
-    const rows = differences.filter((each) => each.a === a && each.b === b);
-    showFigure(parts.differences, differenceFigure(rows, [a, b]), {
-      title: `Difference: ${a} minus ${b}`, tableRows: differenceRows(rows), filename: `visagram-difference-${measure}`,
-    });
+    drawDifference([a, b], differences.filter((each) => each.a === a && each.b === b), measure);
   };
   const options = [...pairs].map(([value, [a, b]]) => [value, `${a} minus ${b}`]);
   refill(parts.pair, pairs.size > 1 && choose("pair", "Difference", options, choice.pair, (value) => { choice.pair = value; draw(); }));
   draw();
+}
+
+async function drawDifference([a, b], rows, measure) {
+  const turn = (drawn += 1);
+  const { by, window } = choice;
+  try {
+    const figure = await api.get("/study/compare/difference", { by, measure, window, tag: scope.tag, first: b, second: a });
+    if (turn !== drawn) return;
+    showFigure(parts.differences, figure, { title: `Difference: ${a} minus ${b}`, tableRows: differenceRows(rows), filename: `visagram-difference-${measure}` });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (turn !== drawn) return;
+    clearFigure(parts.differences);
+    parts.differences.replaceChildren(problemNotice(`The differences could not be drawn. ${error.detail}`, () => drawDifference([a, b], rows, measure)));
+  }
 }
 
 function showExcluded(excluded, method) {

@@ -25,10 +25,10 @@ function standing() {
 export function showGuide() {
   const { all, analysed, labelled, comparable } = standing();
   guide.hidden = comparable;
-  const people = count(known("participant").length, "participant");
-  const conditions = count(known("condition").length, "condition");
+  const who = `${count(known("participant").length, "participant")} under ${count(known("condition").length, "condition")}`;
+  const labels = labelled === all ? ` of ${who}` : `, ${labelled || "none yet"} with participant and condition`;
   const done = analysed === all ? "All are analysed." : `${analysed} ${analysed === 1 ? "is" : "are"} analysed.`;
-  summary.textContent = all ? `${count(all, "video")} of ${people} under ${conditions}. ${done}` : FIRST;
+  summary.textContent = all ? `${count(all, "video")}${labels}. ${done}` : FIRST;
   step("videos", analysed > 0, all ? `${count(all, "video")}, ${analysed} analysed.` : UPLOAD);
   const have = `${labelled} of ${count(all, "video")} ${labelled === 1 ? "has" : "have"} a participant and a condition.`;
   step("labels", all > 0 && labelled === all, all ? have : LABEL);

@@ -29,10 +29,19 @@ function show(text) {
     place.replaceChildren(h("p", { class: "study-quiet" }, "There is nothing to describe yet: the paragraph appears with the first analysed video."));
     return;
   }
-  const words = h("div", { class: "prose", tabindex: "-1" }, text.trim().split(/\n\s*\n/).map((paragraph) => h("p", {}, paragraph)));
+  const words = h("div", { class: "prose", tabindex: "-1" }, paragraphs(text));
   const button = h("button", { class: "button", type: "button" }, icon("copy"), "Copy the paragraph");
   button.addEventListener("click", () => copy(text.trim(), words));
   place.replaceChildren(h("div", { class: "panel study-methods" }, scope.tag ? h("p", { class: "muted small" }, `For the videos tagged “${scope.tag}”.`) : null, words, button));
+}
+
+/** What stands below the line "References" is a list of sources. */
+function paragraphs(text) {
+  const parts = text.trim().split(/\n\s*\n/);
+  const from = parts.lastIndexOf("References");
+  if (from < 0) return parts.map((part) => h("p", {}, part));
+  const sources = parts.slice(from + 1).map((source) => h("li", {}, source));
+  return [...parts.slice(0, from).map((part) => h("p", {}, part)), h("h3", {}, "References"), h("ul", { class: "study-sources" }, sources)];
 }
 
 async function copy(text, words) {

@@ -19,10 +19,10 @@ export function startTidy() {
 async function load() {
   const turn = (asked += 1);
   try {
-    const { items, total, columns } = await api.get("/study/table", { format: "json", tag: scope.tag });
+    const { items, total, columns, windows } = await api.get("/study/table", { format: "json", tag: scope.tag, limit: ROWS });
     if (turn !== asked) return;
-    setWindowNames([...new Set(items.map(({ window }) => window).filter(Boolean))]);
-    show(items.slice(0, ROWS), total, columns);
+    setWindowNames(windows);
+    show(items, total, columns);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (turn === asked) refill(place, problemNotice(`The table could not be made. ${error.detail}`, load));

@@ -107,7 +107,7 @@ function row(state, item) {
   const form = h("form", { class: "study-window", novalidate: true, "aria-label": `Window ${item.name}` }, nodes,
     h("div", { class: "study-window-end" },
       h("button", { class: "button icon quiet", type: "button", "aria-label": `Delete ${item.name}`, onclick: () => remove() }, icon("delete")), mark), error);
-  const node = h("li", { data: { window: item.name } }, form, h("div", { class: "study-window-statistics" }));
+  const node = h("li", { data: { window: item.id } }, form, h("div", { class: "study-window-statistics" }));
   const commit = async () => {
     const value = values(form, error, state.video.facts?.duration);
     if (!value || (value.name === item.name && value.start === item.start && value.end === item.end)) return;
@@ -116,7 +116,6 @@ function row(state, item) {
     mark.textContent = done ? "Saved" : "";
     if (!done) return;
     Object.assign(item, value);
-    node.dataset.window = item.name;
     windowsChanged(state.video, state.video.windows);
     await windowStatistics(state.video, state.list);
   };
