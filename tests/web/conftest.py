@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from serving import Live, open_service, serving, work
+from serving import Live, serving
 
+from service import open_service, work
 from visagram.jobs.service import Service
 from visagram.web.app import create_app
 

@@ -1,4 +1,4 @@
-"""A data folder as a supervisor makes it, work done in this process, and the serving process on a free port."""
+"""Forms as browsers send them, and the serving process on a free port."""
 
 from __future__ import annotations
 
@@ -12,36 +12,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from visagram.jobs.leases import Leases
-from visagram.jobs.run import Runner
 from visagram.jobs.service import Service
-from visagram.jobs.storage import Storage
-from visagram.jobs.store import Store
-from visagram.settings import ServerSettings, Settings
-
-
-def open_service(folder: Path, **server: object) -> Service:
-    """Make a data folder, or use the one that is there, and open it."""
-    chosen = ServerSettings(**{"data": str(folder), "keep_free": 1, **server})
-    storage = Storage(chosen.folder, chosen.keep_free << 20)
-    storage.make()
-    store = Store.of_folder(chosen.folder)
-    store.migrate()
-    store.close()
-    return Service.open(Settings(), chosen)
-
-
-def work(service: Service) -> None:
-    """Do all units that wait, in this process."""
-    queue = Leases(service.store, "test", 30.0)
-    runner = Runner(service.store, service.storage, queue, service.settings)
-    try:
-        while (lease := queue.claim()) is not None:
-            runner.run(lease)
-    finally:
-        runner.close()
 
 
 def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--B--\r\n") -> bytes:

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from serving import form, open_service, work
+from serving import form
 
 import visagram
+from service import open_service, work
 from visagram.core.edits import Split
 from visagram.jobs.leases import Leases
 from visagram.jobs.model import Analysis

@@ -9,8 +9,9 @@ import threading
 import time
 
 import pytest
-from serving import open_service, serving
+from serving import serving
 
+from service import open_service
 from visagram.jobs import leases
 from visagram.jobs.leases import Leases
 from visagram.jobs.model import Analysis, Job, Owner, Video

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from serving import open_service
 
 import visagram.web
+from service import open_service
 from visagram import __version__
 from visagram.core.types import EXPRESSIONS
 from visagram.jobs.model import Analysis, Output

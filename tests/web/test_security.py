@@ -6,8 +6,8 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
-from serving import open_service
 
+from service import open_service
 from visagram.errors import StorageFull, VisagramError
 from visagram.jobs.model import Analysis, Blob, Output, Owner, Upload, Video, Window
 from visagram.jobs.uploads import Wanted

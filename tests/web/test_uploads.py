@@ -21,10 +21,11 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import form, open_service, serving
+from serving import form, serving
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
+from service import open_service
 from visagram.jobs.model import Analysis, Upload, Video
 from visagram.web.app import create_app
 from visagram.web.uploads import _content, _events

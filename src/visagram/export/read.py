@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visagram.core.types import Observations, Person, Share, Totals, VideoFacts
 from visagram.errors import DataError
@@ -18,7 +17,7 @@ from visagram.export.untrusted import Part
 from visagram.report import Report
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 _LARGEST_REPORT = 256 << 20
 _LARGEST_THUMBNAIL = 16 << 20
@@ -170,7 +169,7 @@ def _observations(path: Path, people: set[int]) -> Observations:
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        rows = _rows(found)
+        rows = table.from_arrow(found)
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} does not hold the columns of a Visagram table: {error}.") from error
     if not set(np.unique(rows.person).tolist()) <= people | {0}:
@@ -178,41 +177,6 @@ def _observations(path: Path, people: set[int]) -> Observations:
     if not np.isfinite(rows.posterior[rows.usable]).all() or not np.isfinite(rows.time).all():
         raise DataError(f"{path} lacks the probabilities or the time of a usable face. Analyse the video again.")
     return rows
-
-
-def _rows(found: pa.Table) -> Observations:
-    """The table's columns as arrays. Raises `KeyError`, `ValueError` and Arrow's errors for what does not fit."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    def column(name: str, kind: Any, *, nulls: bool = True) -> NDArray[Any]:
-        values = found.column(name).cast(kind)
-        if values.null_count and not nulls:
-            raise ValueError(f"the column '{name}' has empty fields")
-        array: NDArray[Any] = values.to_numpy()
-        return array.astype(kind.to_pandas_dtype())
-
-    def matrix(names: tuple[str, ...]) -> NDArray[np.float32]:
-        return np.stack([column(name, pa.float32()) for name in names], axis=1)
-
-    reason = found.column("reason").cast(pa.string())
-    number = pc.index_in(reason, value_set=pa.array(table.REASON_LABELS))
-    if number.null_count != reason.null_count:
-        raise ValueError("the column 'reason' has an unknown reason")
-    return Observations(
-        frame=column("frame", pa.int64(), nulls=False),
-        time=column("time_s", pa.float64(), nulls=False),
-        span=column("span_s", pa.float64()),
-        person=column("person", pa.int32(), nulls=False),
-        track=column("track", pa.int32(), nulls=False),
-        box=matrix(table.BOX),
-        landmarks=matrix(table.LANDMARK_COLUMNS).reshape(-1, len(table.LANDMARKS), 2),
-        score=column("detection_score", pa.float32()),
-        detected=column("detected", pa.bool_(), nulls=False),
-        reason=(number.fill_null(-1).to_numpy() + 1).astype(np.uint8),
-        quality=column("quality", pa.float32()),
-        posterior=matrix(table.POSTERIOR),
-    )
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

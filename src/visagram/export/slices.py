@@ -159,7 +159,7 @@ def filtered_csv(
     person: int | None = None,
     video: str | None = None,
 ) -> Iterator[bytes]:
-    """The chosen rows as `observations.csv` would hold them, part by part; the first part is the header.
+    """The chosen rows as `observations.csv` would hold them, part by part.
 
     video: what the column of that name says, where not what is stored. Raises `DataError` as it is read.
     """

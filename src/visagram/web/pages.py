@@ -18,6 +18,7 @@ from visagram.web import security
 from visagram.web.api.models import NAMES
 from visagram.web.security import check_form, csrf_token, token_form, who
 
+
 def pages_routes(service: Service) -> APIBlueprint:
     """Routes of the pages."""
     pages = APIBlueprint("pages", __name__, enable_openapi=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,15 @@ def exports_routes(service: Service) -> APIBlueprint:
         if not export.cut:
             formats = ", ".join(format for format, export in EXPORTS.items() if export.cut)
             raise UsageError(f"Only {formats} can be cut to start, end and person.")
-        part = made.cut(result, format, chosen)
-        response = send_file(part, export.kind, as_attachment=True, download_name=name)
+        if export.stream is None:
+            part = made.cut(result, format, chosen)
+            response = send_file(part, export.kind, as_attachment=True, download_name=name)
+        else:
+            parts = export.stream(result, chosen)
+            # What cannot be read is found out before the answer begins.
+            first = next(parts)
+            response = Response(chain([first], parts), mimetype=export.kind)
+            response.headers.add("Content-Disposition", "attachment", filename=name)
         response.headers["Cache-Control"] = REVALIDATE
         return response
 

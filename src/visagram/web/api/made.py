@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -20,18 +20,25 @@ _KEPT = 2
 
 
 class Export(NamedTuple):
-    """A format: the file's name, its media type, what it holds, what writes it, and whether it can be of a part."""
+    """A format: the file's name, its media type, what it holds, what writes it, whether it can be of a part, and what
+    makes that part bit by bit, so that it need not be written first."""
 
     name: str
     kind: str
     what: str
     write: Callable[[Result, Selection, Path], None]
     cut: bool = False
+    stream: Callable[[Result, Selection], Iterator[bytes]] | None = None
 
 
 EXPORTS = {
     "csv": Export(
-        "observations.csv", "text/csv", "One row per face per frame, for spreadsheets", writers.write_csv, cut=True
+        "observations.csv",
+        "text/csv",
+        "One row per face per frame, for spreadsheets",
+        writers.write_csv,
+        cut=True,
+        stream=writers.stream_csv,
     ),
     "parquet": Export(
         "observations.parquet",
@@ -39,6 +46,7 @@ EXPORTS = {
         "One row per face per frame, for pandas, R and other programs",
         writers.write_parquet,
         cut=True,
+        stream=writers.stream_parquet,
     ),
     "json": Export(
         "report.json", "application/json", "Everything but the observations, for programs", writers.write_json

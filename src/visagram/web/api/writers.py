@@ -5,24 +5,19 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 
-from visagram.export import html, npy, table, view, vtt
+from visagram.export import html, npy, view, vtt
 from visagram.export.json import dumps
 from visagram.export.words import storable
 from visagram.files import replace_file
 from visagram.report import Report, open_report
 from visagram.web.api.found import Result
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_ROWS_AT_ONCE = 1 << 16
 
 
 class Selection(NamedTuple):
@@ -62,18 +57,20 @@ def named_report_json(result: Result) -> dict[str, Any]:
     return report
 
 
-def write_csv(result: Result, chosen: Selection, path: Path) -> None:
-    import pyarrow.csv as pa_csv
+def stream_csv(result: Result, chosen: Selection) -> Iterator[bytes]:
+    return view.filtered_csv(result.folder, *chosen, video=result.name)
 
-    with replace_file(path) as partial, pa_csv.CSVWriter(partial, table.schema()) as writer:
-        _write(writer.write_table, (table.without_formulas(part) for part in _parts(result, chosen)))
+
+def stream_parquet(result: Result, chosen: Selection) -> Iterator[bytes]:
+    return view.filtered_parquet(result.folder, *chosen, video=result.name)
+
+
+def write_csv(result: Result, chosen: Selection, path: Path) -> None:
+    _write(stream_csv(result, chosen), path)
 
 
 def write_parquet(result: Result, chosen: Selection, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    with replace_file(path) as partial, pq.ParquetWriter(partial, table.schema(), compression="zstd") as writer:
-        _write(writer.write_table, _parts(result, chosen))
+    _write(stream_parquet(result, chosen), path)
 
 
 def write_json(result: Result, _chosen: Selection, path: Path) -> None:
@@ -97,28 +94,9 @@ def write_statistics(result: Result, _chosen: Selection, path: Path) -> None:
     _zip(sorted(result.folder.glob("*_statistics.json")), path)
 
 
-def _parts(result: Result, chosen: Selection) -> Iterator[pa.Table]:
-    """The chosen rows with the video's name, some at a time; at least one table, maybe an empty one."""
-    offset = 0
-    while True:
-        part = view.read_observations(result.folder, *chosen, offset=offset, limit=_ROWS_AT_ONCE)
-        yield _named(part, result.name)
-        offset += len(part)
-        if len(part) < _ROWS_AT_ONCE:
-            return
-
-
-def _named(part: pa.Table, name: str) -> pa.Table:
-    import pyarrow as pa
-
-    position = part.schema.get_field_index("video")
-    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(part), np.int8)), pa.array([storable(name)]))
-    return part.set_column(position, table.schema().field(position), names)
-
-
-def _write(write: Callable[[pa.Table], None], parts: Iterable[pa.Table]) -> None:
-    for part in parts:
-        write(part)
+def _write(parts: Iterable[bytes], path: Path) -> None:
+    with replace_file(path) as partial, partial.open("wb") as file:
+        file.writelines(parts)
 
 
 def _moved(written: list[Path], path: Path) -> None:
