@@ -106,6 +106,8 @@ def visit(
         if noticed:
             context.add_cookies([{"name": "visagram-lawful-use", "value": "1", "url": server.url}])
         page = context.new_page()
+        # From the start on: a chooser that opens before Playwright has taken them over is never seen.
+        page.on("filechooser", lambda _: None)
         if path is not None:
             page.goto(path)
         return page

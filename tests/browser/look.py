@@ -15,6 +15,14 @@ from skimage.feature import Cascade
 ARTEFACTS = Path(__file__).parent / "artefacts"
 
 
+_PLAYER = """() => {
+  const [still, video] = document.querySelectorAll("#stage .picture");
+  const { hidden, readyState, currentTime, seeking } = video ?? {};
+  const frame = window.visagram?.mediaTime();
+  return { frame, hidden, readyState, currentTime, seeking, still: still && !still.hidden };
+}"""
+
+
 class Box(NamedTuple):
     """Left, top, width and height in CSS pixels of the page."""
 
@@ -43,19 +51,20 @@ def until(page: Page, condition: str, milliseconds: int = 30_000) -> Any:
 
     Playwright's own `wait_for_function` evaluates text in the page, which the pages' policy forbids.
     """
-    return page.evaluate(
-        f"""(limit) => new Promise((resolve, reject) => {{
+    found = page.evaluate(
+        f"""(limit) => new Promise((resolve) => {{
           const begun = performance.now();
           const look = () => {{
             const value = ({condition});
-            if (value) resolve(value);
-            else if (performance.now() - begun > limit) reject(new Error("waited in vain"));
+            if (value || performance.now() - begun > limit) resolve(value);
             else setTimeout(look, 10);
           }};
           look();
         }})""",
         milliseconds,
     )
+    assert found, f"waited in vain for {condition}; the player: {page.evaluate(_PLAYER)}"
+    return found
 
 
 def picture_place(page: Page) -> Box:

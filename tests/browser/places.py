@@ -309,4 +309,3 @@ PLACES = [
     Place("token", _token, _form),
     Place("unknown", _at("/nowhere"), _quiet),
 ]
-BY_NAME = {place.name: place for place in PLACES}

@@ -19,7 +19,7 @@ from playwright.sync_api import APIResponse, Playwright
 from command import wait_until
 from service import descendants
 
-STARTS, ANALYSES = 120.0, 120.0
+STARTS, ANALYSES = 180.0, 120.0
 """Seconds within which a server answers, and within which a short clip is analysed, on a busy machine."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from browser.look import until
@@ -81,6 +82,7 @@ def test_a_person_is_renamed_without_a_mouse(visit, tmp_path):
     focused(page)
 
 
+@pytest.mark.slow
 def test_every_control_of_a_result_can_be_reached_and_seen(visit, clips):
     page = visit(clips["two"].page)
     until(page, "window.visagram?.ready && !document.querySelector('#stage video').hidden")

@@ -19,6 +19,7 @@ def test_a_link_to_a_moment_opens_there(clips, visit):
     assert page.evaluate("() => window.visagram.boxesShown().map(({ person }) => person)") == [2]
 
 
+@pytest.mark.slow
 def test_the_address_follows_the_moment_and_is_copied(clips, visit):
     page = visit(clips["two"].page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -66,6 +66,7 @@ def test_an_imported_study_is_compared_and_described(study, visit, api, tmp_path
         assert set(rows["condition"]) == {"film", "talk"} and len(rows) == 5
 
 
+@pytest.mark.slow
 def test_a_cell_is_edited_and_kept(study, visit, api):
     page = visit("/study")
     cell = page.locator("#videos-table tr", has_text="bob film.mp4").locator("input[data-field=tags]")
@@ -92,6 +93,7 @@ def test_an_event_window_of_a_result_shows_up_in_the_study(study, visit):
     page.goto("/study")
     row = page.locator("#videos-table tr", has_text="ada film.mp4")
     expect(row).to_contain_text("1 window")
+    page.locator("#tidy-tag").select_option("study")
     expect(page.locator("#tidy table tbody tr", has_text="stimulus").first).to_be_visible()
     page.locator("#compare-window").select_option("stimulus")
     expect(page.locator("#compare .js-plotly-plot").first).to_be_visible()

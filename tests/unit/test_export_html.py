@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from factories import (
@@ -19,7 +20,7 @@ from factories import (
     unusable_person,
     video_facts,
 )
-from visagram.core.types import EXPRESSIONS
+from visagram.core.types import EXPRESSIONS, Observations
 from visagram.export import save
 from visagram.export.html import fragment, page
 from visagram.plots import LANE_PIXELS
@@ -244,3 +245,16 @@ def test_fragment_escapes_names() -> None:
     parsed = Page(fragment(make_report("<img onerror=x>.mp4", names=["<script>"])))
     assert not parsed.all("script")
     assert "<img onerror=x>.mp4" in parsed.text and "<script>" in parsed.text
+
+
+@pytest.mark.slow
+def test_two_hours_of_five_people_stay_below_fifteen_megabytes():
+    frames = 2 * 3600 * 25
+    random = np.random.default_rng(0)
+    parts = []
+    for id in range(1, 6):
+        # A new expression every second, and sometimes a face that is turned away.
+        labels = np.repeat(random.choice([-3, 0, 1, 2, 3, 4, 5, 6], frames // 25), 25)
+        parts.append(observations(id, range(frames), labels))
+    report = report_of(Observations.concatenate(parts), video_facts(frames=frames))
+    assert len(page(report).encode()) < 15_000_000

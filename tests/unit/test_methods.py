@@ -34,7 +34,7 @@ def test_it_names_what_was_measured_with_what() -> None:
         assert card["name"] in text and card["sha256"][:12] in text and card["sha256"][:13] not in text
         assert card["trained_on"].rstrip(". ") in text
     assert "accuracy 0.90 on FER+ validation" in text
-    assert "detect_every = 0" in text and "region = default" in text
+    assert "All analyses used the default settings." in text
     assert "The videos differ" not in text
 
 
@@ -53,11 +53,23 @@ def test_it_always_carries_the_caveat_with_its_source() -> None:
         assert "https://doi.org/10.1177/1529100619832930" in text
 
 
+def test_settings_that_are_not_the_defaults_are_named() -> None:
+    text = methods_text([report(detect_every=1, region=(0, 0, 320, 200))])
+    assert "The analysis used the default settings, except detect_every = 1 and region = [0, 0, 320, 200]." in text
+
+
+def test_each_source_stands_on_a_line_of_its_own() -> None:
+    paragraphs = methods_text([report()], compared=True).strip().split("\n\n")
+    sources = paragraphs[paragraphs.index("References") + 1 :]
+    assert len(sources) == 6 and sources == sorted(sources)
+    assert all("\n" not in source and source[0].isupper() and ". (" in source for source in sources)
+
+
 def test_differing_settings_are_named_with_how_many_videos_have_them() -> None:
     text = methods_text([report(), report(detect_every=1), report(detect_every=1, sample_fps=5.0)])
     assert (
-        "The videos differ in detect_every (1 in 2 videos, 0 in 1 video) and "
-        "sample_fps (default in 2 videos, 5.0 in 1 video)." in text
+        "The videos differ in detect_every (1 in 2 videos, the default in 1 video) and "
+        "sample_fps (the default in 2 videos, 5.0 in 1 video)." in text
     )
     assert "detect_every =" not in text
 
@@ -101,6 +113,7 @@ def test_foreign_text_is_one_printable_line(name: str) -> None:
     lines = methods_text([ugly]).splitlines()
     assert all(c.isprintable() or c in "\u200c\u200d" for line in lines for c in line)
     assert len(lines) == len(methods_text([report()]).splitlines())
+    assert "The analysis used the default settings, except " in methods_text([ugly])
 
 
 @pytest.mark.parametrize("damaged", [{}, {"people": None}, {"people": [], "totals": {}, "models": [], "settings": {}}])

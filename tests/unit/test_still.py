@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import media_factory as media
@@ -74,6 +74,34 @@ def test_it_is_upright_and_at_most_as_wide_as_asked(tmp_path: Path) -> None:
     assert large.shape[:2] == (160, 96)
     assert small.shape[:2] == (80, 48)
     assert (np.abs(large[..., 0].astype(int) - np.rot90(media.marker(160, 96), -1)) > 60).mean() < 0.02
+
+
+def test_a_part_is_cut_out_before_it_is_made_smaller(tmp_path: Path) -> None:
+    frame = np.full((400, 640), 30, np.uint8)
+    frame[100:200, 320:480] = 220
+    video = media.write_clip(tmp_path / "film.mp4", [frame] * 3, options={"crf": "10"})
+    source = Source.probed(video, SETTINGS)
+    whole, half = (picture(still(source, 0, width, (320, 100, 160, 100))) for width in (640, 80))
+    assert (whole.shape, half.shape) == ((100, 160, 3), (50, 80, 3))
+    for part in (whole, half):
+        assert (part[4:-4, 4:-4] > 180).all()
+
+
+def test_a_part_ends_where_the_picture_does(tmp_path: Path) -> None:
+    source = Source.probed(media.write_clip(tmp_path / "film.mp4", media.numbered(160, 96, 3)), SETTINGS)
+    assert picture(still(source, 0, 640, (120, -20, 100, 60))).shape[:2] == (40, 40)
+    assert picture(still(source, 0, 640, (500, 0, 10, 10))).shape[:2] == (96, 160)
+    with pytest.raises(UsageError):
+        still(source, 0, 640, (0, 0, float("nan"), 1))
+
+
+@settings(max_examples=60)
+@given(*[st.floats(-300, 300)] * 4, st.integers(1, 640))
+def test_any_part_is_a_picture_no_wider_than_asked(
+    film: Source, x: float, y: float, w: float, h: float, width: int
+) -> None:
+    height, found = picture(still(film, 1.0, width, (x, y, w, h))).shape[:2]
+    assert 1 <= found <= min(width + 1, 160) and 1 <= height <= 96
 
 
 def test_the_limits_of_an_analysis_do_not_count(tmp_path: Path) -> None:

@@ -23,8 +23,10 @@ from visagram.core.statistics import Window, analysed_range, person_statistics, 
 from visagram.core.types import EXPRESSIONS, Reason
 from visagram.errors import DataError, UsageError
 from visagram.export import study, view
+from visagram.export import windows as windows_module
 from visagram.export.sheets import LARGEST, MOST_ERRORS, MOST_ROWS, parse_assignments, parse_windows
-from visagram.export.study import StudyVideo, tidy_csv, tidy_parquet, tidy_rows, units
+from visagram.export.study import StudyVideo, tidy_csv, tidy_page, tidy_parquet, tidy_rows, units
+from visagram.export.windows import WindowStatistics
 
 HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
@@ -331,3 +333,52 @@ def test_what_a_spreadsheet_writes_is_what_is_read(rows, delimiter: str, end: st
     assert found.errors == ()
     cleaned = [(row.video, row.participant, row.condition) for row in found.rows]
     assert cleaned == [(a, clean_name(b), clean_name(c)) for a, b, c in rows]
+
+
+def test_what_was_seen_in_a_window_is_computed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    read = windows_module.rows_between
+    monkeypatch.setattr(windows_module, "rows_between", lambda *slice: asked.append(slice) or read(*slice))
+    remembered = WindowStatistics()
+    first = remembered.people(folder, Window("x", 0.0, 2.0))
+    assert remembered.people(folder, Window("renamed", 0.0, 2.0)) == first
+    assert remembered.people(folder, Window("x", 0.0, 3.0)) != first
+    assert asked == [(folder, 0.0, 2.0), (folder, 0.0, 3.0)]
+
+
+def test_people_in_a_window_are_those_of_the_core(folder: Path) -> None:
+    report, window = make_report(), Window("x", 0.5, 2.5)
+    for found, person in zip(WindowStatistics().people(folder, window), report.people, strict=True):
+        mine = report.observations[report.observations.person == person.id]
+        (expected,) = window_statistics(person.id, mine, [window], (0.0, 4.0), 0)
+        assert (found["id"], found["name"], found["analysed"]) == (person.id, person.name, 2.0)
+        assert (found["measured"], found["unmeasured"]) == (expected.measured, expected.unmeasured)
+        assert tuple(found["emotion_counts"].values()) == expected.emotion_counts
+        assert [tuple(share.values()) for share in found["shares"].values()] == [
+            dataclasses.astuple(share) for share in expected.shares
+        ]
+
+
+def test_windows_of_a_damaged_report_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"people": [{}]}')
+    with pytest.raises(DataError, match=r"report\.json is damaged"):
+        WindowStatistics().people(tmp_path, Window("x", 0.0, 1.0))
+
+
+@given(st.integers(0, 12), st.none() | st.integers(1, 12))
+def test_a_page_is_a_slice_of_the_table_and_leaves_out_the_rest(folder: Path, offset: int, limit: int | None) -> None:
+    videos = [video(folder, id=f"v{k}", windows=(Window("x", 0.0, 1.0),) if k == 1 else ()) for k in range(4)]
+    page, total = tidy_page(videos, offset, limit)
+    assert total == 10
+    assert page.to_pylist() == tidy_rows(videos).slice(offset, limit).to_pylist()
+
+
+def test_windows_of_videos_that_are_not_on_the_page_are_not_computed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("this window is on another page")
+
+    monkeypatch.setattr(windows_module, "rows_between", fail)
+    videos = [video(folder, id="v1"), video(folder, id="v2", windows=(Window("x", 0.0, 1.0),))]
+    assert tidy_page(videos, 0, 2)[1] == 6

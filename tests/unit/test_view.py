@@ -221,6 +221,16 @@ def test_filtered_files_are_cut_out_of_the_exports(name: str, tmp_path: Path) ->
     assert part.schema.metadata[b"visagram.table"] == b"1.0"
 
 
+def test_filtered_files_carry_another_name_where_one_is_given(machine: Path) -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(b"".join(view.filtered_csv(machine, 1.0, 2.0, video="=1+1\ud800")).decode()))
+    )
+    assert rows and {row["video"] for row in rows} == {"'=1+1?"}
+    named = pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(machine, 1.0, 2.0, video="=1+1"))))
+    assert set(named["video"].to_pylist()) == {"=1+1"}
+    assert named.drop(["video"]).equals(view.read_observations(machine, 1.0, 2.0).drop(["video"]))
+
+
 def test_files_of_nothing_have_a_header(machine: Path) -> None:
     assert len(b"".join(view.filtered_csv(machine, 90.0)).splitlines()) == 1
     assert pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(machine, 90.0)))).num_rows == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visagram.core.types import EXPRESSIONS
-from visagram.plots.style import GRID, INK
+from visagram.plots.style import GRID
 
 ROW_PIXELS, HEAD_PIXELS, TOP, BOTTOM = 22, 30, 8, 64
 """Pixels of a row (the unit of the y axis), above each block, above the first one, and below the last for the axis."""
@@ -37,6 +37,7 @@ class Panel:
             "showgrid": False,
             "zeroline": False,
             "automargin": True,
+            "layer": "below traces",
             "tickvals": [self.position(block, row) for block in range(len(EXPRESSIONS)) for row in rows],
             "ticktext": list(self.labels) * len(EXPRESSIONS),
         }
@@ -44,7 +45,7 @@ class Panel:
     def heads(self) -> list[dict[str, Any]]:
         """The expressions' names as annotations."""
         place = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        look = {"showarrow": False, "font": {"size": 14, "color": INK}}
+        look = {"showarrow": False, "font": {"size": 14}}
         return [
             {"text": name, "y": self.position(block, 0) + 0.5} | place | look for block, name in enumerate(EXPRESSIONS)
         ]

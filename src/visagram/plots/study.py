@@ -17,6 +17,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "
 """One per group, so that groups differ by more than the place of their rows."""
 ROW_PIXELS, HEAD_PIXELS = 40, 40
 """Of the figure of differences: height of a row, and of the lines above that say which side is which."""
+LONGEST_NAME = 16
+"""Characters of a group's name on an axis, beside which its number of participants stands."""
 LEAST_REACH = 5.0
 """Percentage points that the axis of differences shows to both sides at least: a small difference should look small."""
 _HOVER = "%{text}<extra></extra>"
@@ -33,7 +35,7 @@ def means_figure(comparison: Comparison) -> go.Figure:
             text="Nothing was measured in any group, so there is nothing to compare.", showarrow=False
         )
         return figure
-    names = distinct([group.name for group in groups])
+    names = distinct([group.name for group in groups], LONGEST_NAME)
     panel = Panel([f"{name}, n = {group.n}" for name, group in zip(names, groups, strict=True)])
     for row, (group, name) in enumerate(zip(groups, names, strict=True)):
         figure.add_trace(_participants(go, group, row, panel))
@@ -71,7 +73,7 @@ def differences_figure(differences: Sequence[Difference]) -> go.Figure:
             error_x=_whiskers([(each.value, each.low, each.high) for each in differences]),
         )
     )
-    reach = max(LEAST_REACH, *(abs(end) * 108 for d in differences for end in (d.value, d.low, d.high) if end))
+    reach = max([LEAST_REACH, *(abs(end) * 108 for d in differences for end in (d.value, d.low, d.high) if end)])
     figure.update_layout(
         height=rows * ROW_PIXELS + TOP + HEAD_PIXELS + BOTTOM,
         margin={"l": 8, "r": 16, "t": TOP + HEAD_PIXELS, "b": BOTTOM},

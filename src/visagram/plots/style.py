@@ -51,8 +51,8 @@ def layout() -> dict[str, Any]:
     }
 
 
-def distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[str]:
     """Foreign names for plotly, short enough for an axis and told apart where two are equal."""
-    short = [name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…" for name in names]
+    short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
     numbered = [f"{name} ({k})" if short.count(name) > 1 else name for k, name in enumerate(short, 1)]
     return [plain(name) for name in numbered]

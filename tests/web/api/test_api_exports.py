@@ -100,6 +100,18 @@ def test_tables_are_cut_to_a_stretch_and_a_person(world, fresh):
     assert len(pq.read_table(io.BytesIO(world.get(f"{path}/exports/parquet?start=99").data))) == 0
 
 
+def test_a_part_of_a_table_is_written_nowhere_but_into_the_answer(world, fresh, problem):
+    _, analysis = fresh
+    folder = world.service.storage.folder
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    for format in ("csv", "parquet"):
+        response = world.client.get(f"/api/v1/analyses/{analysis}/exports/{format}?end=1")
+        assert response.is_streamed
+        assert response.headers["Content-Disposition"] == f"attachment; filename=fresh_observations.{format}"
+        assert response.data
+    assert {path for path in folder.rglob("*") if path.is_file()} - before <= set(folder.glob("visagram.sqlite*"))
+
+
 def test_subtitles_and_matrices_are_cut_too(world, fresh):
     path = f"/analyses/{fresh[1]}"
     world.post(f"{path}/people/split", {"person": 1, "at": 1.0})

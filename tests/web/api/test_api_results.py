@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 
 import cv2
@@ -17,6 +18,13 @@ from visagram.web.api import stills
 def size_of(response):
     """Width and height of a picture."""
     return cv2.imdecode(np.frombuffer(response.data, np.uint8), cv2.IMREAD_COLOR).shape[1::-1]
+
+
+def numbers(values):
+    """What plotly's JSON holds as a list or as base64."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return np.array(values)
 
 
 def test_the_report_has_the_name_that_the_video_has_now(world, fresh):
@@ -114,9 +122,85 @@ def test_moments_name_the_strongest_instants_with_pictures(world, problem):
     assert world.get(f"{path}?person=9").json["items"] == []
     picture = world.get(one[0]["thumbnail_url"])
     assert (picture.status_code, picture.mimetype) == (200, "image/jpeg")
-    assert size_of(picture) == (320, 240)
+    width, height = size_of(picture)
+    assert width == height <= 320, "the square around a face"
     for query in ("emotion=joy", "limit=0", "person=x"):
         assert problem(world.get(f"{path}?{query}"), 422, "validation")
+
+
+def test_pictures_of_moments_show_the_person_in_the_middle(world):
+    path = f"/analyses/{world.analysis}"
+    row = world.get(f"{path}/observations?start=1&limit=1&columns=time,box").json["items"][0]
+    x, y, w, h = row["box"]
+    whole = cv2.imdecode(np.frombuffer(world.get(f"{path}/frame?time=1&width=640").data, np.uint8), cv2.IMREAD_COLOR)
+    face = cv2.imdecode(
+        np.frombuffer(world.get(f"{path}/frame?time=1&width=640&person=1").data, np.uint8), cv2.IMREAD_COLOR
+    )
+    side = min(2.2 * max(w, h), *whole.shape[:2])
+    assert face.shape[0] == face.shape[1] == pytest.approx(side, abs=1.5)
+    match = cv2.matchTemplate(whole, face, cv2.TM_CCOEFF_NORMED)
+    _, likeness, _, (left, top) = cv2.minMaxLoc(match)
+    assert likeness > 0.98
+    assert left <= x and top <= y and x + w <= left + side + 1 and y + h <= top + side + 1
+
+
+def test_a_picture_of_somebody_who_is_not_seen_then_is_the_whole_one(world, problem):
+    path = f"/analyses/{world.analysis}/frame?time=1.2&width=160"
+    whole = world.get(path)
+    assert world.get(f"{path}&person=9").data == whole.data
+    version = world.get(f"/analyses/{world.analysis}/tiles").json["version"]
+    assert world.get(f"{path}&person=1").headers["Cache-Control"] == "private, no-cache"
+    assert "immutable" in world.get(f"{path}&person=1&v={version}").headers["Cache-Control"]
+    _, waits = world.waiting()
+    assert world.get(f"/analyses/{waits}/frame?time=0.1&width=80").status_code == 200
+    assert problem(world.get(f"/analyses/{waits}/frame?time=0.1&person=1"), 409)
+    world.delete(f"/analyses/{waits}")
+
+
+def test_windows_come_with_each_persons_statistics_and_intervals(world, fresh):
+    video, analysis = fresh
+    path = f"/analyses/{analysis}/windows"
+    assert world.get(path).json == {"items": [], "total": 0, "limit": 0, "offset": 0}
+    for window in ({"name": "late", "start": 1.0, "end": 1.8}, {"name": "early", "start": 0.0, "end": 1.0}):
+        world.post(f"/videos/{video}/windows", window)
+    found = world.get(path)
+    early, late = found.json["items"]
+    assert (early["window"]["name"], late["window"]["name"]) == ("early", "late")
+    (person,) = early["people"]
+    assert (person["person"], person["name"]) == (1, "Person 1")
+    assert person["measured"] + sum(person["unmeasured"].values()) == pytest.approx(1.0)
+    rows = world.get(f"/analyses/{analysis}/observations?start=0&end=1").json["items"]
+    counted = {name: sum(row["emotion"] == name for row in rows) for name in EXPRESSIONS}
+    assert person["emotion_counts"] == counted
+    assert sum(share["value"] for share in person["shares"].values()) == pytest.approx(1)
+    assert all(share["low"] <= share["value"] <= share["high"] for share in person["shares"].values())
+    assert late["people"][0]["measured"] == pytest.approx(0.8)
+    assert world.get(path, If_None_Match=found.headers["ETag"]).status_code == 304
+
+
+def test_windows_follow_changes_of_people_and_of_themselves(world, fresh):
+    video, analysis = fresh
+    path = f"/analyses/{analysis}/windows"
+    window = world.post(f"/videos/{video}/windows", {"name": "all", "start": 0, "end": 2}).json
+    tags = [world.get(path).headers["ETag"]]
+    world.post(f"/analyses/{analysis}/people/split", {"person": 1, "at": 1.0})
+    world.patch(f"/analyses/{analysis}/people/2", {"name": "Eve"})
+    (item,) = world.get(path).json["items"]
+    assert [(each["name"], round(each["screen_time"], 6)) for each in item["people"]] == [("Person 1", 1), ("Eve", 1)]
+    tags.append(world.get(path).headers["ETag"])
+    world.patch(f"/videos/{video}/windows/{window['id']}", {"end": 0.5})
+    (item,) = world.get(path).json["items"]
+    assert [round(each["screen_time"], 6) for each in item["people"]] == [0.5, 0]
+    assert item["people"][1]["shares"] == {}
+    tags.append(world.get(path).headers["ETag"])
+    assert len(set(tags)) == 3
+
+
+def test_windows_of_what_has_no_result_are_refused(world, problem):
+    _, waits = world.waiting()
+    assert problem(world.get(f"/analyses/{waits}/windows"), 409)
+    assert problem(world.get("/analyses/none/windows"), 404)
+    world.delete(f"/analyses/{waits}")
 
 
 def test_a_picture_of_the_video_is_made_once_by_one_child_that_ends(world):
@@ -198,10 +282,10 @@ def test_the_figure_of_people_shows_each_share_with_its_interval(world, fresh):
     world.post(f"{path}/people/split", {"person": 1, "at": 1.0})
     world.patch(f"{path}/people/2", {"name": "<b>Eve"})
     shares = [person["shares"] for person in world.get(f"{path}/people").json["items"]]
-    traces = world.get(f"{path}/figures/compare").json["data"]
-    assert [trace["name"] for trace in traces] == ["Person 1", "&lt;b&gt;Eve"]
-    for trace, share in zip(traces, shares, strict=True):
-        assert trace["y"] == pytest.approx([share[name]["value"] * 100 for name in EXPRESSIONS])
-        low = [y - below for y, below in zip(trace["y"], trace["error_y"]["arrayminus"], strict=True)]
-        assert low == pytest.approx([share[name]["low"] * 100 for name in EXPRESSIONS])
-    assert traces[0]["marker"]["symbol"] != traces[1]["marker"]["symbol"]
+    figure = world.get(f"{path}/figures/compare").json
+    assert figure["layout"]["yaxis"]["ticktext"][:2] == ["Person 1", "&lt;b&gt;Eve"]
+    for trace, name in zip(figure["data"], EXPRESSIONS, strict=True):
+        assert trace["name"] == name
+        assert numbers(trace["x"]) == pytest.approx([share[name]["value"] * 100 for share in shares])
+        lows = numbers(trace["x"]) - numbers(trace["error_x"]["arrayminus"])
+        assert lows == pytest.approx([share[name]["low"] * 100 for share in shares], abs=1e-9)

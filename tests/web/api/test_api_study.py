@@ -47,6 +47,26 @@ def test_the_table_has_a_row_per_video_person_and_window(world, cohort):
     assert len(world.get(f"/study/table?tag={TAG}&condition=calm").json["items"]) == 3
 
 
+def test_a_page_of_the_table_is_a_part_of_it(world, cohort):
+    whole = world.get(f"/study/table?tag={TAG}").json
+    assert whole["windows"] == ["question"]
+    paged = [world.get(f"/study/table?tag={TAG}&limit=2&offset={k}").json for k in (0, 2, 4)]
+    assert [row for page in paged for row in page["items"]] == whole["items"]
+    assert {(page["total"], page["limit"]) for page in paged} == {(5, 2)}
+    assert world.get(f"/study/table?tag={TAG}&offset=9").json["items"] == []
+    text = world.get(f"/study/table?tag={TAG}&format=csv&limit=1&offset=1").text
+    assert [row["window"] for row in csv.DictReader(io.StringIO(text))] == ["question"]
+
+
+def test_the_table_can_be_of_one_video(world, cohort, problem):
+    found = world.get(f"/study/table?video={cohort[0]}").json
+    assert [(row["video_id"], row["window"]) for row in found["items"]] == [(cohort[0], None), (cohort[0], "question")]
+    assert world.get(f"/study/table?video={cohort[4]}").json["excluded"][0]["id"] == cohort[4]
+    assert problem(world.get("/study/table?video=none"), 404)
+    for query in ("limit=0", "limit=x", "offset=-1"):
+        assert problem(world.get(f"/study/table?{query}"), 422, "validation")
+
+
 def test_the_table_is_the_same_in_every_format(world, cohort):
     items = world.get(f"/study/table?tag={TAG}").json["items"]
     text = world.get(f"/study/table?tag={TAG}&format=csv")
@@ -66,12 +86,26 @@ def test_conditions_are_compared_with_figure_table_and_method(world, cohort):
     assert [(group["name"], group["n"]) for group in found["groups"]] == [("calm", 2), ("stress", 2)]
     assert len(found["differences"]) == 7
     assert len(found["table"]) == 14
-    assert [trace["name"] for trace in found["figure"]["data"]] == ["calm", "stress"]
+    assert found["figure"]["layout"]["yaxis"]["ticktext"][:2] == ["calm, n = 2", "stress, n = 2"]
     assert "participant" in found["method"]
     assert [video["id"] for video in found["excluded"]] == [cohort[4]]
     windows = world.get(f"/study/compare?tag={TAG}&window=question").json
     assert [(group["name"], group["n"]) for group in windows["groups"]] == [("calm", 1)]
     assert world.get("/study/compare?tag=nobody").json["groups"] == []
+
+
+def test_the_difference_of_two_groups_is_drawn(world, cohort, problem):
+    path = f"/study/compare/difference?tag={TAG}"
+    found = world.get(f"/study/compare?tag={TAG}").json["differences"]
+    figure = world.get(f"{path}&first=calm&second=stress").json
+    (trace,) = figure["data"]
+    assert trace["x"] == pytest.approx([each["value"] * 100 for each in found])
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["← more in<br>calm", "more in →<br>stress"]
+    turned = world.get(f"{path}&first=stress&second=calm").json
+    assert turned["data"][0]["x"] == pytest.approx([-x for x in trace["x"]])
+    for missing in ("first=calm&second=none", "first=calm&second=calm"):
+        assert problem(world.get(f"{path}&{missing}"), 404)
+    assert problem(world.get(f"{path}&first=calm"), 422, "validation")
 
 
 @pytest.mark.parametrize(

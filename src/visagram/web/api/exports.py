@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -72,7 +71,7 @@ def exports_routes(service: Service) -> APIBlueprint:
         """
         result = find_result(service, id)
         path = annotated_file(service.storage, id, result.revision)
-        if _is_of(path, result):
+        if path.is_file():
             return file(path, "video/mp4", tag_of(result.tag, "mp4"), file_name(result.name, ANNOTATED))
         state, job = _drawing(service, result)
         if job is None:
@@ -88,8 +87,6 @@ def exports_routes(service: Service) -> APIBlueprint:
         """Have the annotated video made"""
         result = find_result(service, id)
         path = annotated_file(service.storage, id, result.revision)
-        if not _is_of(path, result):
-            path.unlink(missing_ok=True)
         service.analyses.annotate(who(), id)
         if path.is_file():
             return answer(_how_far(DONE, None))
@@ -129,7 +126,7 @@ def exports_routes(service: Service) -> APIBlueprint:
 
 def _annotated_item(service: Service, result: Result, url: str) -> dict[str, Any]:
     path = annotated_file(service.storage, result.analysis, result.revision)
-    there = _is_of(path, result)
+    there = path.is_file()
     return {
         "format": "mp4",
         "name": file_name(result.name, ANNOTATED),
@@ -138,14 +135,6 @@ def _annotated_item(service: Service, result: Result, url: str) -> dict[str, Any
         "state": "ready" if there else _drawing(service, result)[0],
         "what": "The video with boxes, names and expressions drawn in",
     }
-
-
-def _is_of(path: Path, result: Result) -> bool:
-    """Whether the annotated video is there and shows this result: a change that was undone had the same revision."""
-    try:
-        return path.stat().st_mtime >= (result.folder / "report.json").stat().st_mtime
-    except FileNotFoundError:
-        return False
 
 
 def _drawing(service: Service, result: Result) -> tuple[str, Job | None]:

@@ -17,7 +17,7 @@ class Result:
     """A finished analysis with all changes that people made so far.
 
     folder: its view. machine: the view that the machine wrote. tag: names its content; it does not hold the video's
-    name. revision: the number of changes, which an undone and another change can have in common.
+    name. revision: as in `Analysis`.
     """
 
     analysis: str

@@ -106,8 +106,8 @@ class Made:
         return size_of(path) if path.exists() else None
 
     def _path(self, result: Result, format: str) -> Path:
-        # Not by the revision alone: after a change is undone, another change has the same one. The name is inside.
-        generation = f"exports-{result.revision}-{tag_of(result.tag, result.name)}"
+        # The video's name is in the files too.
+        generation = f"exports-{result.revision}-{tag_of(result.name)}"
         return self._storage.edits(result.analysis) / generation / EXPORTS[format].name
 
     def _forget_older(self, folder: Path) -> None:

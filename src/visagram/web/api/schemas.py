@@ -202,7 +202,7 @@ class AnalysisOut(Answer):
     progress = Nested(Progress)
     attempt = Integer(metadata=about("How often the work was begun.", 1))
     people = Integer(allow_none=True, metadata=about("People found.", 2))
-    revision = Integer(metadata=about("Changes of people in force.", 0))
+    revision = Integer(metadata=about("Grows with each change of people, also with one that is taken back.", 0))
     error = Nested(Failure, allow_none=True)
     shared = Boolean(metadata=about("The result was there already, from the same video under the same settings."))
 

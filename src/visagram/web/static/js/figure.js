@@ -111,11 +111,16 @@ async function draw(state) {
   const { plot, figure } = state;
   const { data, layout } = themed(figure, colours());
   state.narrow = plot.clientWidth < NARROW;
-  // Left alone, plotly leans names to the right and drops those that then stick out.
-  if (state.narrow && layout.xaxis?.ticktext) Object.assign(layout.xaxis, { tickangle: -45, automargin: true });
+  if (state.narrow) slim(layout);
   // On a touch screen a drag scrolls the page.
   if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
   await window.Plotly.react(plot, data, { ...layout, width: undefined, autosize: true }, CONFIG);
+}
+
+/** More room for what is drawn, less for what stands beside it. */
+function slim({ xaxis, yaxis }) {
+  if (xaxis) xaxis.nticks = 4;
+  if (yaxis) yaxis.tickfont = { size: 11, ...yaxis.tickfont };
 }
 
 function follow(state) {

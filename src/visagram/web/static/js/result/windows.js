@@ -67,7 +67,7 @@ export function windows({ store, player, panel }) {
       icon("delete"),
       "Delete",
     );
-    const heads = ["Person", "In the picture", "Measured", ...EXPRESSIONS];
+    const heads = ["Person", "Measured", ...EXPRESSIONS, "In the picture"];
     return h(
       "article",
       { class: "panel window", "aria-label": `Window ${window.name}` },
@@ -108,7 +108,8 @@ export function windows({ store, player, panel }) {
 }
 
 function row({ name, screen_time: present, measured, shares }) {
-  return [nameCell(name), present ? span(present) : "–", measured ? span(measured) : "–", ...EXPRESSIONS.map((expression) => cell(shares[expression]))];
+  const time = (seconds) => (seconds ? span(seconds) : "–");
+  return [nameCell(name), time(measured), ...EXPRESSIONS.map((expression) => cell(shares[expression])), time(present)];
 }
 
 function cell(share) {
