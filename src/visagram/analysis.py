@@ -167,7 +167,7 @@ def _warnings(parts: Sequence[Part], timeline: Timeline, people: int) -> Iterato
             begin, end = (float(np.float64(p) * float(timeline.base)) for p in part.segment.pts[[0, -1]])
             yield f"{begin:.1f} s to {end:.1f} s could not be decoded ({part.lost})."
     if not people:
-        yield "No face was found. Small faces need a lower --min-face; profiles and covered faces are often missed."
+        yield "No face was found. Small faces need a smaller min_face; profiles and covered faces are often missed."
 
 
 def analyze(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Report:

@@ -108,6 +108,15 @@ def test_the_urgent_comes_first_then_the_older(service):
     assert [queue.claim().job for _ in range(3)] == [second, third, first]
 
 
+def test_a_short_video_does_not_wait_for_a_long_one(service):
+    long, short = _job(service, "a", leases.SEGMENT), _job(service, "b", leases.SEGMENT)
+    with service.store.write() as session:
+        for number in range(1, 5):
+            leases.add_unit(session, session.get(Job, long), leases.SEGMENT, number)
+    one, two = Leases(service.store, "one", 10), Leases(service.store, "two", 10)
+    assert [one.claim().job, two.claim().job] == [long, short]
+
+
 def test_a_unit_whose_process_dies_each_time_ends_its_job_and_no_other(service):
     job, other = _job(service, "a"), _job(service, "b")
     for attempt in range(1, leases.MOST_ATTEMPTS + 1):

@@ -210,7 +210,7 @@ def test_text_has_enough_contrast_in_light_and_dark(html: str) -> None:
 def test_nobody_gets_a_dignified_page() -> None:
     text = Page(page(no_people())).text
     assert "No face was found." in text
-    assert "--min-face" in text
+    assert "min_face" in text
     assert "That is a result, not a failure." in text
 
 

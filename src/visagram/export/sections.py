@@ -165,7 +165,7 @@ def nobody(report: Report) -> str:
 <h2 id="nobody">Nobody to show</h2>
 <p>{looked} That is a result, not a failure. If there are people in this video, these are the usual reasons:</p>
 <ul>
-<li>The faces are smaller than the smallest face looked for. Try a smaller <code>--min-face</code>.</li>
+<li>The faces are smaller than the smallest face looked for. Try a smaller <code>min_face</code>.</li>
 <li>They are seen from the side or from behind, covered, or very dark.</li>
 <li>They are outside the part of the picture or of the time that was analysed: see the settings below.</li>
 </ul>

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from visagram.jobs.model import (
     CANCELLED,
@@ -57,7 +57,8 @@ class Leases:
         self._store, self._owner, self.seconds = store, owner, seconds
 
     def claim(self) -> Lease | None:
-        """The next unit, or None where there is nothing to do."""
+        """The next unit, or None where there is nothing to do. Jobs on which fewer processes work come first, so that a
+        short video does not wait for a long one."""
         with self._store.read() as session:
             if session.scalar(_next(time.time())) is None:
                 return None
@@ -172,7 +173,10 @@ def _end_units(session: Session, job: Job, state: str) -> None:
 
 def _next(now: float) -> Any:
     free = or_(Unit.state == READY, (Unit.state == LEASED) & (Unit.lease_until < now))
-    return select(Unit).where(free).order_by(Unit.urgency, Unit.job_id, Unit.number, Unit.id).limit(1)
+    other = aliased(Unit)
+    at_work = (other.job_id == Unit.job_id) & (other.state == LEASED) & (other.lease_until >= now)
+    busy = select(func.count()).where(at_work).scalar_subquery()
+    return select(Unit).where(free).order_by(Unit.urgency, busy, Unit.job_id, Unit.number, Unit.id).limit(1)
 
 
 def _held(session: Session, lease: Lease) -> Unit:

@@ -126,6 +126,8 @@ class Videos:
         """Set name, participant, condition, tags or notes."""
         with self._store.write() as session:
             video = self.get(session, who, id)
+            if all(getattr(video, name) == value for name, value in values.items()):
+                return
             if "name" in values:
                 video.name = shown_name(values["name"])
             kept = {k: values.get(k, getattr(video, k)) for k in ("participant", "condition", "tags", "notes")}

@@ -24,7 +24,7 @@ function describe() {
   asked ??= api.get("/settings").then((answer) => ({
     fields: answer.items,
     presets: { default: STANDARD, ...answer.presets },
-    models: Object.values(answer.models ?? {}).flat(),
+    models: Object.values(answer.models ?? {}).flat().map(({ name }) => name),
   }), (problem) => {
     asked = null;
     throw problem;

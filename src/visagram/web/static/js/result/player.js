@@ -15,6 +15,7 @@ export class Player {
     this.mode = "stills";
     this.frameTime = null;
     this.pending = null;
+    this.presented = 0;
     this.rate = 1;
     this.still = h("img", { class: "picture", alt: "" });
     this.video = h("video", { class: "picture", preload: "auto", playsinline: true, hidden: true, tabindex: "-1" });
@@ -118,6 +119,7 @@ export class Player {
       const target = this.pending;
       this.pending = null;
       if (target !== null) video.currentTime = target;
+      else this._settle();
     });
     video.addEventListener("error", () => this.store.emit("unplayable"));
     this.still.addEventListener("load", () => this._stillShown());
@@ -129,12 +131,22 @@ export class Player {
   _watch() {
     if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return this._poll();
     const shown = (_, { mediaTime }) => {
+      this.presented += 1;
       this._shown(mediaTime);
       this.video.requestVideoFrameCallback(shown);
     };
     this.video.requestVideoFrameCallback(shown);
     // The first frame is there already, and a callback comes with the next: ask for this one again.
     this.video.currentTime = this.store.time;
+  }
+
+  /** A seek that ends on the picture that is there already may bring no callback: then this is its time. */
+  _settle() {
+    const { presented } = this;
+    const settled = () => {
+      if (this.presented === presented && !this.video.seeking) this._shown(this.video.currentTime);
+    };
+    requestAnimationFrame(() => requestAnimationFrame(settled));
   }
 
   _poll() {

@@ -27,7 +27,9 @@ function person({ name, shares, measured }) {
   const bar = h("span", { class: "study-bar", "aria-hidden": "true" }, ranked.map(([expression, share]) => h("i", { class: `x-${expression}`, vars: { "--share": String(share) } })));
   const words = ranked.slice(0, 3).map(([expression, share]) => `${expression} ${percent(share)} (${ends(shares[expression])})`).join(", ");
   return h("div", { class: "study-window-person" }, h("span", { class: "study-window-name" }, name), bar,
-    h("span", { class: "small" }, ranked.length ? `${words}; ${clock(measured)} measured` : "not measured"));
+    h("span", { class: "small" }, ranked.length ? `${words}; ${length(measured)} measured` : "not measured"));
 }
 
 const ends = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
+
+const length = (seconds) => (seconds < 9.95 ? `${seconds.toFixed(1)} s` : clock(seconds));
