@@ -45,11 +45,11 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** 0.6149 as "61 %"; what rounds to nothing or everything without being it is "<1 %" or ">99 %". */
+/** 0.6149 as "61 %" with a no-break space; what rounds to nothing or everything without being it is "<1 %" or ">99 %". */
 export function percent(share) {
   if (share === null || share === undefined || !Number.isFinite(share)) return "–";
-  if (share > 0 && share < 0.01) return "<1 %";
-  return share > 0.99 && share < 1 ? ">99 %" : `${Math.round(share * 100)} %`;
+  if (share > 0 && share < 0.01) return "<1\u00a0%";
+  return share > 0.99 && share < 1 ? ">99\u00a0%" : `${Math.round(share * 100)}\u00a0%`;
 }
 
 /** Bytes as "4.2 MB", in powers of ten as file managers show them. */

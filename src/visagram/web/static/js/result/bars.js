@@ -5,7 +5,7 @@ import { interval, ranked, reasonWords, span, unmeasured } from "./words.js";
 const part = (share) => `${(share * 100).toFixed(2)}%`;
 
 /** Shares of measured time, `[expression, share]`, each with its 95 % interval. */
-export function shareBars(shares, label = "Share of measured time by apparent expression, with 95 % interval") {
+export function shareBars(shares, label = "Share of measured time by apparent expression, with 95\u00a0% interval") {
   return h(
     "ul",
     { class: "bars", "aria-label": label },

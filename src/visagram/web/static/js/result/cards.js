@@ -98,13 +98,15 @@ export class Cards {
     const before = [...heading.childNodes];
     const input = h("input", { type: "text", value: person.name, maxlength: "200", "aria-label": `Name of ${person.name}`, dir: "auto" });
     let over = false;
-    const finish = async (keep) => {
+    const finish = async (keep, leaving = false) => {
       if (over) return;
       over = true;
       const name = input.value.trim();
       heading.replaceChildren(...before);
+      if (!leaving) this._focusName(person);
       if (keep && name && name !== person.name) await this.edits.rename(person, name);
-      this.root.querySelector(`[data-person="${person.id}"] .name`)?.focus();
+      // The cards are made anew: who went elsewhere meanwhile stays there.
+      if (document.activeElement === document.body) this._focusName(person);
     };
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") finish(true);
@@ -112,10 +114,14 @@ export class Cards {
       else return;
       event.preventDefault();
     });
-    input.addEventListener("blur", () => finish(true));
+    input.addEventListener("blur", () => finish(true, true));
     heading.replaceChildren(input);
     input.focus();
     input.select();
+  }
+
+  _focusName(person) {
+    this.root.querySelector(`[data-person="${person.id}"] .name`)?.focus({ preventScroll: true });
   }
 
   _bar() {

@@ -25,6 +25,8 @@ export async function compare({ store, panel }) {
   ];
   try {
     const figure = await api.get(`${store.path}/figures/compare`);
+    // The caption above the figure says what the axis shows; a download keeps a short title.
+    figure.layout.xaxis.title = { ...figure.layout.xaxis.title, text: "share of measured time" };
     place.replaceChildren();
     if (place.isConnected) await showFigure(place, figure, { title, tableRows: rows, filename: "compare_people" });
   } catch (error) {

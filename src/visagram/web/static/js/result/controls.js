@@ -34,7 +34,7 @@ export class Controls {
     this.play = tool("play", "Play", () => player.toggle());
     this.back = tool("left", "One frame back (left arrow)", () => this.step(-1));
     this.next = tool("right", "One frame on (right arrow)", () => this.step(1));
-    this.clock = h("p", { class: "clock" });
+    this.clock = h("p", { class: store.facts.duration >= 3600 ? "clock long" : "clock" });
     this.full = tool("fullscreen", "Full screen", () => this.fullscreen());
     this.layers = Object.entries(LAYERS).map(([name, label]) => this._layer(name, label));
     const still = store.facts.still;
@@ -42,9 +42,9 @@ export class Controls {
       ...(still ? [] : [this.play, this.back, this.next, this.clock]),
       h("span", { class: "gap" }),
       ...(still ? [] : [this._speed(), ...(store.facts.has_audio ? [this._sound()] : [])]),
+      ...(still ? [] : [h("span", { class: "break" })]),
       ...(store.people.length ? [h("div", { class: "tools", role: "group", "aria-label": "Drawn over the picture" }, this.layers)] : []),
-      tool("link", "Copy a link to this moment", onCopy),
-      ...(document.fullscreenEnabled ? [this.full] : []),
+      h("div", { class: "tools last" }, tool("link", "Copy a link to this moment", onCopy), document.fullscreenEnabled ? this.full : null),
     );
     store.on("state", () => this.update());
     store.on("time", () => this._time());

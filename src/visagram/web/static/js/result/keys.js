@@ -1,6 +1,7 @@
-// Keyboard: everywhere on the desk; letters only while something on it has the focus (WCAG 2.1.4).
+// Keyboard: arrows step frames from anywhere that has no use of its own for them; letters only on the desk (WCAG 2.1.4).
 
 const LETTERS_IN = "#monitor, #lanes-panel";
+const OWN_KEYS = "input:not([type=checkbox]), select, textarea, dialog, [role=tablist], .menu, .scroll, [contenteditable]";
 
 export function keys(store, player, controls, { onMark }) {
   const letters = {
@@ -17,21 +18,20 @@ export function keys(store, player, controls, { onMark }) {
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || store.facts.still) return;
-    if (target.closest("input, select, textarea, dialog, [role=tablist], [contenteditable]")) return;
+    if (target.closest(OWN_KEYS)) return;
     const onDesk = Boolean(target.closest(LETTERS_IN));
-    if (!onDesk && target !== document.body && target.id !== "main") return;
-    const act = arrows(store, player, controls, event) ?? (onDesk && letters[key.toLowerCase()]) ?? null;
-    if (key === " " && !target.closest("button, a, summary")) player.toggle();
+    const onPage = target === document.body || target.id === "main";
+    const act = arrows(store, player, controls, event, onDesk) ?? (onDesk && letters[key.toLowerCase()]);
+    if (key === " " && (onDesk || onPage) && !target.closest("button, a, summary")) player.toggle();
     else if (act) act();
     else return;
     event.preventDefault();
   });
 }
 
-function arrows(store, player, controls, { key, shiftKey }) {
+function arrows(store, player, controls, { key, shiftKey }, onDesk) {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
   if (step) return () => (shiftKey ? player.seek(store.time + step) : controls.step(step));
-  if (key === "Home" || key === "End")
-    return document.activeElement === document.body ? null : () => player.seek(key === "Home" ? store.range[0] : store.range[1]);
+  if (onDesk && (key === "Home" || key === "End")) return () => player.seek(key === "Home" ? store.range[0] : store.range[1]);
   return null;
 }

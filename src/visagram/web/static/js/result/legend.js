@@ -43,7 +43,7 @@ export function legend(store, root) {
       "li",
       { class: "sign" },
       h("span", { class: "swatch unsure" }),
-      `unsure: best expression below ${Math.round(store.unsureBelow * 100)} %`,
+      `unsure: best expression below ${Math.round(store.unsureBelow * 100)}\u00a0%`,
     ),
   );
   const update = () => {

@@ -1,6 +1,6 @@
 // How it was measured: models, settings, and what people changed afterwards.
 import { api } from "../api.js";
-import { analyseAgain } from "../form.js";
+import { analyseAgain, settingLabel } from "../form.js";
 import { count, h, icon, toastProblem, when } from "../ui.js";
 import { grid } from "./grid.js";
 import { fillWith } from "./waiting.js";
@@ -38,6 +38,7 @@ function models(found) {
   ]);
   const table = grid("Models", ["Name", "Task", "Version", "Licence", "Trained on", "Measured", "SHA-256"], rows, {
     words: [1, 2, 3, 4, 5, 6],
+    cards: true,
   });
   table.classList.add("models");
   return table;
@@ -53,13 +54,29 @@ function measured(metrics) {
   return `${parts.join(", ")}${metrics.split ? ` (${metrics.split})` : ""}`;
 }
 
+// In the form's order, with what it means that nothing was chosen.
+const UNSET = {
+  start: null, end: "the video’s end", sample_fps: "all", frame_interval: null, region: "the whole picture",
+  min_face: "automatic", detect_every: "automatic", detect_size: "automatic",
+};
+const ORDER = Object.keys(UNSET);
+
+const place = (name) => (ORDER.indexOf(name) + 1 || Infinity);
+
+/** A setting's value in words; "auto" and a detector's interval of zero leave the choice to Visagram. */
+function settingWords(name, value) {
+  if (value === null || value === "auto" || (name === "detect_every" && value === 0)) return UNSET[name] ?? "automatic";
+  return Array.isArray(value) ? value.join(", ") : String(value);
+}
+
 function settings(values) {
-  const entries = Object.entries(values).map(([name, value]) =>
+  const known = Object.entries(values).sort(([a], [b]) => (place(a) === place(b) ? a.localeCompare(b) : place(a) - place(b)));
+  const entries = known.map(([name, value]) =>
     h(
       "div",
       {},
-      h("dt", {}, name.replaceAll("_", " ")),
-      h("dd", {}, value === null ? "default" : typeof value === "string" ? value : JSON.stringify(value)),
+      h("dt", {}, settingLabel(name)),
+      h("dd", {}, settingWords(name, value)),
     ),
   );
   return h("div", { class: "panel" }, h("h3", {}, "Settings"), h("dl", { class: "facts-list" }, entries));

@@ -83,7 +83,7 @@ export class Overlay {
     const free = panel && !this.rows.some((other) => other.person !== person && overlaps(panel, this._on(other.box, place)));
     if (free) this._bars(panel, values);
     if (layers.bars && values && !free)
-      this._tag(at.x, at.y + at.h + 6, `${EXPRESSIONS[top]} ${Math.round(values[top] * 100)} %`, colour(EXPRESSIONS[top]), place);
+      this._tag(at.x, at.y + at.h + 6, `${EXPRESSIONS[top]} ${Math.round(values[top] * 100)}\u00a0%`, colour(EXPRESSIONS[top]), place);
   }
 
   _box({ x, y, w, h }, paint, dash, person) {

@@ -31,7 +31,7 @@ export function readout(person, time, bins) {
         {},
         h("span", { class: `swatch x-${EXPRESSIONS[k]}` }),
         h("span", {}, EXPRESSIONS[k]),
-        h("b", {}, `${Math.round(bins.posterior(i, k) * 100)} %`),
+        h("b", {}, `${Math.round(bins.posterior(i, k) * 100)}\u00a0%`),
       ),
     );
   const over = bins.bin > 0.11 ? `mean over ${span(bins.bin)}` : "";

@@ -4,6 +4,7 @@ import { moment } from "./words.js";
 const STEPS = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 const FONT = "500 11px Inter, system-ui, sans-serif";
 const APART = 84;
+const BESIDE = 8;
 export const WINDOW_HEIGHT = 20;
 const TICKS_HEIGHT = 24;
 
@@ -44,7 +45,7 @@ export function paintRuler(canvas, width, { view, windows, marks, paint }) {
 
 function axis(context, width, height, x, view, perPixel, paint) {
   const { step, digits } = ticks(perPixel);
-  context.textAlign = "center";
+  // Labels stand beside their ticks, so that the cursor's handle on a tick covers none.
   for (let k = Math.ceil(view[0] / step - 1e-9); k * step <= view[1] + 1e-9; k++) {
     const at = x(k * step);
     context.fillStyle = paint.muted;
@@ -52,8 +53,11 @@ function axis(context, width, height, x, view, perPixel, paint) {
     context.fillRect(Math.min(width - 1, Math.round(at)), height - 6, 1, 6);
     context.globalAlpha = 1;
     const text = moment(k * step, digits);
-    const half = context.measureText(text).width / 2;
-    context.fillText(text, Math.max(half, Math.min(width - half, at)), height - 14);
+    const room = BESIDE + context.measureText(text).width;
+    const before = at + room > width;
+    if (before && step / perPixel < 2 * room) continue;
+    context.textAlign = before ? "right" : "left";
+    context.fillText(text, before ? at - BESIDE : at + BESIDE, height - 14);
   }
   context.fillStyle = paint.line;
   context.fillRect(0, height - 1, width, 1);

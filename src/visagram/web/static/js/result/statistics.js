@@ -23,7 +23,7 @@ export function statistics({ store, panel }) {
 }
 
 function expressions(people, totals) {
-  const heads = ["Person", "Expression", "Share of measured time", "95 % interval", "Mean probability", "Frames"];
+  const heads = ["Person", "Expression", "Share", "95\u00a0% interval", "Mean probability", "Frames"];
   const rows = people.flatMap((person) =>
     EXPRESSIONS.map((expression, k) => {
       const share = person.shares[expression];
@@ -50,8 +50,8 @@ function expressions(people, totals) {
       ]),
     );
   }
-  const table = grid("Apparent expression", heads, rows, { words: [1] });
-  table.classList.add("grouped", "tall");
+  const table = grid("Apparent expression", heads, rows, { words: [1], note: "Share of measured time." });
+  table.classList.add("grouped", "expressions");
   return table;
 }
 
@@ -88,7 +88,7 @@ function times(people) {
     number(person.tracks.length),
   ]);
   const table = grid("Time in seconds", heads, rows);
-  table.classList.add("tall");
+  table.classList.add("dense");
   return table;
 }
 

@@ -63,7 +63,7 @@ export class LaneTable {
         if (from + bins.bin <= start + 1e-6 || from >= end - 1e-6) continue;
         const { expression, probability, words } = describe(bins, i);
         const go = h("button", { class: "link", type: "button", onclick: () => this.player.seek(from) }, moment(from));
-        rows.push([go, expression ?? "–", expression ? `${Math.round(probability * 100)} %` : "–", words]);
+        rows.push([go, expression ?? "–", expression ? `${Math.round(probability * 100)}\u00a0%` : "–", words]);
       }
       const name = this.store.nameOf(id);
       const table = grid(`${name}, mean over ${span(bins.bin)} a row`, ["From", "Best expression", "Mean probability", "State"], rows, {

@@ -13,7 +13,7 @@ export function buildTabs(store, player, edits, find) {
   const tabs = [
     { id: "statistics", label: "Statistics", fill: statistics, skip: false },
     { id: "moments", label: "Moments", fill: moments, skip: none || still },
-    { id: "compare", label: "Compare people", fill: compare, skip: none },
+    { id: "compare", label: "Compare people", fill: compare, skip: none, least: 2 },
     { id: "windows", label: "Windows", fill: windows, skip: none || still },
     { id: "files", label: "Files", fill: files, skip: false },
     { id: "method", label: "Method", fill: method, skip: false },
@@ -46,11 +46,12 @@ export function buildTabs(store, player, edits, find) {
   find("tabpanels").replaceChildren(...tabs.map((tab) => tab.panel));
   find("tabs").hidden = false;
   list.addEventListener("keydown", (event) => {
-    const here = tabs.findIndex((tab) => tab.button === document.activeElement);
-    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    const shown = tabs.filter(({ button }) => !button.hidden);
+    const here = shown.findIndex((tab) => tab.button === document.activeElement);
+    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: shown.length - 1 }[event.key];
     if (to === undefined || here < 0) return;
     event.preventDefault();
-    const tab = tabs[(to + tabs.length) % tabs.length];
+    const tab = shown[(to + shown.length) % shown.length];
     select(tab);
     tab.button.focus();
   });
@@ -73,7 +74,26 @@ export function buildTabs(store, player, edits, find) {
   }
   store.on("people", () => {
     for (const tab of tabs) tab.filled = false;
-    if (current) fill(current);
+    offer();
+    if (current.button.hidden) select(tabs[0]);
+    else fill(current);
   });
+  offer();
   select(tabs[0]);
+  fadeEnds(list);
+
+  function offer() {
+    for (const { button, least = 0 } of tabs) button.hidden = store.people.length < least;
+  }
+}
+
+/** Marks at which ends of a row that scrolls there is more, for the fade that says so. */
+function fadeEnds(list) {
+  const mark = () => {
+    const rest = list.scrollWidth - list.clientWidth - list.scrollLeft;
+    list.classList.toggle("more-before", list.scrollLeft > 1);
+    list.classList.toggle("more-after", rest > 1);
+  };
+  list.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(list);
 }

@@ -36,7 +36,7 @@ export function windows({ store, player, panel }) {
   function show() {
     if (!store.windows.length) {
       list.replaceChildren(
-        h("p", { class: "muted" }, "No window yet. Zoom to a stretch, or set In and Out under the video, then add it here."),
+        h("p", { class: "muted" }, "No window yet. Zoom to a stretch of the lanes, or press “Mark in” and “Mark out” above them, then add it here."),
       );
       return;
     }
@@ -83,7 +83,7 @@ export function windows({ store, player, panel }) {
         h("div", { class: "row" }, go, remove),
       ),
       grid(`Share of measured time in ${named(window.name)}, ${moment(window.start)} – ${moment(window.end)}`, heads, people.map(row), {
-        note: "Below each share its 95 % interval.",
+        note: "Below each share its 95\u00a0% interval.",
       }),
     );
   }

@@ -39,11 +39,11 @@ export function seconds(text) {
 
 /** The 95 % interval as "55–67 %". */
 export function interval(share) {
-  if (share.high < 0.005) return "<1 %";
-  return `${Math.round(share.low * 100)}–${Math.round(share.high * 100)} %`;
+  if (share.high < 0.005) return "<1\u00a0%";
+  return `${Math.round(share.low * 100)}–${Math.round(share.high * 100)}\u00a0%`;
 }
 
-export const exact = (share) => `${(share * 100).toFixed(1)} %`;
+export const exact = (share) => `${(share * 100).toFixed(1)}\u00a0%`;
 
 export const number = (value, digits = 0) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
@@ -98,11 +98,11 @@ export function certainty({ people, totals, video }) {
   const coverage = `At least one face was measured during ${percent(totals.coverage)} of the time.`;
   const top = (shares) => Object.keys(shares).reduce((a, b) => (shares[b].value > shares[a].value ? b : a));
   if (people.length === 1)
-    return `Of the measured time ${lead(measured[0].shares, top(measured[0].shares))}, in brackets the 95 % interval. ${coverage}`;
+    return `Of the measured time ${lead(measured[0].shares, top(measured[0].shares))}, in brackets the 95\u00a0% interval. ${coverage}`;
   if (measured.length > 4)
-    return `Of everybody’s measured time ${lead(totals.shares, top(totals.shares))}, in brackets the 95 % interval. ${coverage}`;
+    return `Of everybody’s measured time ${lead(totals.shares, top(totals.shares))}, in brackets the 95\u00a0% interval. ${coverage}`;
   const each = measured.map((person) => `${brief(person.name)} ${lead(person.shares, top(person.shares))}`);
-  return `Of the measured time, with the 95 % interval: ${each.join(", ")}. ${coverage}`;
+  return `Of the measured time, with the 95\u00a0% interval: ${each.join(", ")}. ${coverage}`;
 }
 
 /** "only", "mostly" (at least half of the measured frames) or "most often", and which; empty if nothing was measured. */

@@ -2,24 +2,24 @@
 import { EXPRESSIONS } from "../palette.js";
 
 const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : null);
-const share = (value) => (Number.isFinite(value) ? `${number(value * 100)} %` : null);
+const share = (value) => (Number.isFinite(value) ? `${number(value * 100)}\u00a0%` : null);
 const range = (low, high, unit = "") => (Number.isFinite(low) && Number.isFinite(high) ? `${number(low * 100)} to ${number(high * 100)}${unit}` : "no interval");
 
 /** One row per expression; a mean and an interval per group. */
 export function groupRows(groups) {
-  const head = ["Apparent expression", ...groups.flatMap(({ name, n }) => [`${name} (n = ${n})`, "95 % interval"])];
+  const head = ["Apparent expression", ...groups.flatMap(({ name, n }) => [`${name} (n = ${n})`, "95\u00a0% interval"])];
   return [head, ...EXPRESSIONS.map((expression) => [
     expression,
     ...groups.flatMap(({ means }) => {
       const { mean, low, high } = means[expression] ?? {};
-      return [share(mean), range(low, high, " %")];
+      return [share(mean), range(low, high, "\u00a0%")];
     }),
   ])];
 }
 
 /** One row per difference of one pair of groups. */
 export function differenceRows(differences) {
-  const head = ["Apparent expression", "Difference in points", "95 % interval", "p", "p corrected (Holm)", "Effect size (g)", "n", "Compared"];
+  const head = ["Apparent expression", "Difference in points", "95\u00a0% interval", "p", "p corrected (Holm)", "Effect size (g)", "n", "Compared"];
   return [head, ...differences.map((each) => [
     each.expression, number(each.difference * 100), range(each.low, each.high), asP(each.p), asP(each.corrected), number(each.effect, 2),
     each.n.join(" and "), each.paired ? "within participants" : "between groups",

@@ -39,10 +39,13 @@ function show(text) {
 function paragraphs(text) {
   const parts = text.trim().split(/\n\s*\n/);
   const from = parts.lastIndexOf("References");
-  if (from < 0) return parts.map((part) => h("p", {}, part));
+  if (from < 0) return parts.map((part) => h("p", {}, unbroken(part)));
   const sources = parts.slice(from + 1).map((source) => h("li", {}, source));
-  return [...parts.slice(0, from).map((part) => h("p", {}, part)), h("h3", {}, "References"), h("ul", { class: "study-sources" }, sources)];
+  return [...parts.slice(0, from).map((part) => h("p", {}, unbroken(part))), h("h3", {}, "References"), h("ul", { class: "study-sources" }, sources)];
 }
+
+/** Keeps a number and its percent sign on one line; what is copied keeps plain spaces. */
+const unbroken = (text) => text.replace(/(\d) %/g, "$1\u00a0%");
 
 async function copy(text, words) {
   // Browsers keep the clipboard for https and localhost; elsewhere the text is selected for the person to copy.

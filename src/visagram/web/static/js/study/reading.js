@@ -43,7 +43,7 @@ function sentence(each, by, measure) {
     ? `apparent ${each.expression} was shown ${points(size)} more of the measured time than `
     : `apparent ${each.expression} was on average ${points(size)} more probable than `;
   const who = each.paired ? `${units(each.n[0], by)} in both` : `${each.n.join(" and ")} ${by === "participant" ? "videos" : "participants"}`;
-  return [...capital(place(by, more)), `, ${what}`, ...place(by, less), { aside: ` (95 % interval ${edge(low)} to ${edge(high)}, ${who})` }, "."];
+  return [...capital(place(by, more)), `, ${what}`, ...place(by, less), { aside: ` (95\u00a0% interval ${edge(low)} to ${edge(high)}, ${who})` }, "."];
 }
 
 const measured = ({ low, high }) => Number.isFinite(low) && Number.isFinite(high);
@@ -83,7 +83,7 @@ export function read({ groups, differences }, by, measure) {
   const cautions = [];
   if (!found.length) {
     const widest = Math.max(...told.map(({ low, high }) => Math.max(Math.abs(low), Math.abs(high))));
-    cautions.push(`Every 95 % interval includes zero. That does not show that the groups are equal: differences of up to ${points(widest)} remain possible.`);
+    cautions.push(`Every 95\u00a0% interval includes zero. That does not show that the groups are equal: differences of up to ${points(widest)} remain possible.`);
   } else if (unclear) {
     more.push([`For the other ${unclear === 1 ? "one" : unclear} of ${told.length} differences the interval includes zero: ${unclear === 1 ? "it" : "they"} cannot be told from chance.`]);
   }

@@ -27,9 +27,15 @@ const all = h("input", { type: "checkbox", "aria-label": "Select all shown video
 const filter = document.getElementById("filter");
 
 export function startVideos() {
-  table.append(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, h("td", { role: "cell", class: "pick" }, all), COLUMNS.map(heading))), body);
+  table.append(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, h("td", { role: "cell", class: "pick" }, h("label", {}, all, h("span", { "aria-hidden": "true" }, "Select all"))), COLUMNS.map(heading))), body);
   all.addEventListener("change", () => select(shownVideos(), all.checked));
   filter.addEventListener("submit", (event) => event.preventDefault());
+  filter.order.replaceChildren(...COLUMNS.filter(([name]) => SORTS[name]).flatMap(([name, label]) => [
+    h("option", { value: name }, `Sort by ${label.toLowerCase()}`), h("option", { value: `${name} down` }, `Sort by ${label.toLowerCase()}, reversed`)]));
+  filter.order.addEventListener("input", () => {
+    const [sort, down] = filter.order.value.split(" ");
+    Object.assign(view, { sort, down: Boolean(down) });
+  });
   filter.addEventListener("input", () => { view.limit = ROWS; arrange(); announce(document.getElementById("shown").textContent); });
   document.getElementById("filter-clear").addEventListener("click", () => { filter.reset(); arrange(); filter.text.focus(); });
   document.getElementById("videos-more").addEventListener("click", more);
@@ -133,6 +139,7 @@ function arrange() {
     if (order) cell.setAttribute("aria-sort", order);
     else cell.removeAttribute("aria-sort");
   }
+  filter.order.value = `${view.sort}${view.down ? " down" : ""}`;
   table.hidden = !found.length;
   document.getElementById("videos-none").hidden = found.length > 0;
   document.getElementById("shown").textContent =

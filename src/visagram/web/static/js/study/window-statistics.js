@@ -30,6 +30,6 @@ function person({ name, shares, measured }) {
     h("span", { class: "small" }, ranked.length ? `${words}; ${length(measured)} measured` : "not measured"));
 }
 
-const ends = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
+const ends = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)}\u00a0%`;
 
 const length = (seconds) => (seconds < 9.95 ? `${seconds.toFixed(1)} s` : clock(seconds));
