@@ -3,6 +3,8 @@ import { api } from "../api.js";
 import { h } from "../ui.js";
 
 const STILL_WIDTH = 640;
+// Milliseconds that the first callback gets.
+const FIRST_CALLBACK = 300;
 
 /**
  * Keeps `store.time` (where the cursor is) and its own `frameTime` (the presentation time of the picture on show).
@@ -140,13 +142,12 @@ export class Player {
     this.video.currentTime = this.store.time;
   }
 
-  /** A seek that ends on the picture that is there already may bring no callback: then this is its time. */
+  /** The first picture may have been there before anybody asked for callbacks, and then none comes for it. */
   _settle() {
-    const { presented } = this;
-    const settled = () => {
-      if (this.presented === presented && !this.video.seeking) this._shown(this.video.currentTime);
-    };
-    requestAnimationFrame(() => requestAnimationFrame(settled));
+    if (this.presented) return;
+    setTimeout(() => {
+      if (!this.presented && !this.video.seeking) this._shown(this.video.currentTime);
+    }, FIRST_CALLBACK);
   }
 
   _poll() {
