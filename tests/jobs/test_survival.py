@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 ME = Who(LOCAL_OWNER)
-LEASE = 2.0
+LEASE = 4.0
 
 
 @pytest.fixture(scope="module")
