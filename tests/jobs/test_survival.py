@@ -83,9 +83,9 @@ def test_a_worker_killed_at_any_moment_costs_time_and_nothing_else(service, clip
             assert time.monotonic() - killed < 2 * LEASE
         wait_for(lambda: ended(service, analysis), 60)
         wait_for(lambda: all_over(service), 60)
+        wait_for(lambda: service.storage.names("work") == service.storage.names("tmp") == [], 20)
     assert status(service, analysis) == "done"
     assert result(service, analysis) == undisturbed
-    assert service.storage.names("work") == service.storage.names("tmp") == []
 
 
 def test_a_decoder_that_crashes_each_time_ends_its_job_alone(service, clip):

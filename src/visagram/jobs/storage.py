@@ -122,9 +122,9 @@ class Storage:
             return None
         return waste
 
-    def empty_temporary(self) -> None:
-        """Remove what a killed process left; only while no process uses the folder."""
-        for path in (self.folder / "tmp").iterdir():
+    def empty_temporary(self, process: int | None = None) -> None:
+        """Remove what killed processes left behind: one that is gone, or all while none uses the folder."""
+        for path in (self.folder / "tmp").glob("*" if process is None else f"{process}-*"):
             self.remove(path)
 
     def remove(self, path: Path) -> int:

@@ -86,7 +86,8 @@ class Supervisor:
         tidied, waiting = 0.0, ready
         while not self._over.is_set():
             for child in self._children:
-                child.keep(message)
+                if (gone := child.keep(message)) is not None:
+                    self._storage.empty_temporary(gone)
             # A full disk must not end the server: deleting is how space comes back.
             with contextlib.suppress(OperationalError, OSError):
                 if not tidied or time.monotonic() - tidied > TIDY_SECONDS or videos.untidy():
@@ -137,23 +138,26 @@ class _Child:
     again: float = 0.0
     command: Sequence[str] = field(default_factory=lambda: (sys.executable, "-P", "-m"))
 
-    def keep(self, message: dict[str, Any]) -> None:
-        """Start the process where it does not run; one that keeps dying is given more and more time."""
-        now = time.monotonic()
+    def keep(self, message: dict[str, Any]) -> int | None:
+        """Start the process where it does not run; one that keeps dying is given more and more time. Returns the id of
+        a process that has died since."""
+        now, gone = time.monotonic(), None
         if self.process is not None:
             if self.process.poll() is None:
-                return
+                return None
+            gone = self.process.pid
             self.end()
             self.deaths = 0 if now - self.started > LIVED else self.deaths + 1
             self.again = now + RESTART_SECONDS[min(self.deaths, len(RESTART_SECONDS) - 1)]
         if now < self.again:
-            return
+            return gone
         self.process = subprocess.Popen([*self.command, self.module], stdin=subprocess.PIPE)
         self.started = now
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
+        return gone
 
     def end(self) -> None:
         """Ask the process to end by closing its input, and insist after a while."""
