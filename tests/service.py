@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from visagram.cli import SAMPLE
@@ -152,3 +154,27 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, mebibytes: int) -> Iterator[Path]:
+    """A small file system of its own in `folder`; the test is skipped for whoever may not mount one."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        assert os.getuid(), "root may mount"
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path, left: int = 0) -> None:
+    """Take all the space of a file system but so many bytes."""
+    with path.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
+            file.flush()
+    with path.open("rb+") as file:
+        file.truncate(max(0, path.stat().st_size - left))

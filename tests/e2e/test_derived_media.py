@@ -20,6 +20,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from playwright import sync_api as playwright
 
 import media_factory as media
 from visagram.core.segments import plan
@@ -376,9 +377,8 @@ SEEK = """async ([url, times]) => {
 }"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_browser_shows_each_frame_at_our_time(workers: Workers, tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+    assert CHROMIUM is not None, "the browser tests need chromium: make test installs it"
     late = np.cumsum([500, *np.random.default_rng(1).integers(40, 300, 9)]).tolist()
     frames = media.numbered(160, 96, 10)
     kinds: dict[str, dict[str, Any]] = {

@@ -15,8 +15,7 @@ from visagram.core.edits import Merge, Rename, Split
 from visagram.errors import Conflict, EmptyInput, NotFound, StorageFull, TooLarge, UsageError
 from visagram.jobs import leases
 from visagram.jobs.model import LOCAL_OWNER, Blob, Entry, Output
-from visagram.jobs.run import annotated_file, view_folder
-from visagram.jobs.storage import size_of
+from visagram.jobs.storage import annotated_file, size_of, view_folder
 from visagram.jobs.uploads import UNKNOWN, Wanted
 from visagram.jobs.videos import Labels, Who, shown_name
 

@@ -21,7 +21,9 @@ from service import (
     descendants,
     ended,
     error,
+    fill,
     leased,
+    mounted,
     open_service,
     result,
     status,
@@ -177,31 +179,15 @@ def test_cancelling_takes_effect_at_once_in_every_state_and_frees_the_bytes(serv
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 16 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def _fill(path, left):
-    """Take all the space but so many bytes."""
-    with path.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 16))
-            file.flush()
-    with path.open("rb+") as file:
-        file.truncate(max(0, path.stat().st_size - left))
+    with mounted(tmp_path / "disk", 16) as folder:
+        yield folder
 
 
 def test_a_full_disk_ends_the_job_with_the_reason_and_nothing_else(small_disk, clip):
     service = open_service(small_disk, workers=1)
     _, analysis = upload(service, clip, {})
     filler = small_disk / "filler"
-    _fill(filler, 300_000)
+    fill(filler, 300_000)
     work(service)
     assert status(service, analysis) == "failed"
     assert error(service, analysis)[0] == "storage_full"

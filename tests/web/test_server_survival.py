@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from service import SHORT, alive, descendants, wait_for
+from service import SHORT, alive, descendants, fill, mounted, wait_for
 from visagram.cli import SAMPLE
 
 pytestmark = [
@@ -188,14 +188,8 @@ def _reachable(served):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 24 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with mounted(tmp_path / "disk", 24) as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_and_freeing_space_makes_everything_work_again(small_disk):
@@ -206,10 +200,7 @@ def test_a_full_disk_is_said_and_freeing_space_makes_everything_work_again(small
         assert status == 507
         assert json.loads(answer)["code"] == "storage_full"
         filler = small_disk / "filler"
-        with filler.open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(1 << 16))
-                file.flush()
+        fill(filler)
         assert served.post_video("second.mp4", b"other bytes" * 99)[0] == 507
         assert served.json("/api/v1/videos")["total"] == 1
         filler.unlink()

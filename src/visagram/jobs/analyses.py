@@ -29,8 +29,7 @@ from visagram.jobs.model import (
     Output,
     Video,
 )
-from visagram.jobs.run import annotated_file, view_folder
-from visagram.jobs.storage import Storage
+from visagram.jobs.storage import Storage, annotated_file, view_folder
 from visagram.jobs.store import Store, tick
 from visagram.jobs.videos import Videos, Who, log
 from visagram.models.catalog import model_cards

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,16 +27,16 @@ from visagram.export.read import read_report
 from visagram.export.view import write_view
 from visagram.files import output_error, replace_file
 from visagram.jobs import leases
+from visagram.jobs.heart import BEAT_SECONDS, Heart
 from visagram.jobs.leases import Lease, LeaseLost, Leases
 from visagram.jobs.model import Analysis, Blob, Job, Unit
-from visagram.jobs.storage import Storage
+from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
 from visagram.jobs.store import Store
 from visagram.settings import Settings, tuples
 from visagram.workers import Workers
 
-BEAT_SECONDS = 1.0
 GIVE_UP_TRIES = 5
-FRESH_PREVIEW = 4.0
+FRESH_PREVIEW = 1.0
 """Seconds for which another process' preview of the same job is not replaced."""
 
 
@@ -49,7 +48,7 @@ class Runner:
         self._settings = dataclasses.replace(settings, processes=1)
         self._workers: Workers | None = None
         self._given = self._settings
-        self._tasks: dict[str, Callable[[Lease, _Heart], None]] = {
+        self._tasks: dict[str, Callable[[Lease, Heart], None]] = {
             leases.PREPARE: self._prepare,
             leases.SEGMENT: self._segment,
             leases.MERGE: self._merge,
@@ -60,7 +59,7 @@ class Runner:
 
     def run(self, lease: Lease) -> None:
         """Do one unit and publish it, or end its job with the error that stopped it. A lost lease is no error."""
-        heart = _Heart(self._queue, lease, self._stop)
+        heart = Heart(self._queue, lease, self._stop)
         try:
             with heart:
                 self._tasks[lease.kind](lease, heart)
@@ -75,7 +74,7 @@ class Runner:
             if _is_full(error):
                 self._give_up(lease, heart, StorageFull("The disk is full: free some space and try again."))
 
-    def _give_up(self, lease: Lease, heart: _Heart, error: VisagramError) -> None:
+    def _give_up(self, lease: Lease, heart: Heart, error: VisagramError) -> None:
         """End the job; on a full disk its own files go first, so that this can be written."""
         self._stop()
         if heart.lost:
@@ -111,7 +110,7 @@ class Runner:
             self._workers, self._given = Workers(wanted), wanted
         return self._workers
 
-    def _prepare(self, lease: Lease, _heart: _Heart) -> None:
+    def _prepare(self, lease: Lease, _heart: Heart) -> None:
         blob, settings = self._task(lease)
         workers = self._children(settings)
         facts, timeline = workers.probe(blob)
@@ -130,7 +129,7 @@ class Runner:
             for segment in segments:
                 leases.add_unit(session, job, leases.SEGMENT, segment.number)
 
-    def _segment(self, lease: Lease, heart: _Heart) -> None:
+    def _segment(self, lease: Lease, heart: Heart) -> None:
         blob, settings = self._task(lease)
         facts, timeline, segments = self._plan(lease.job, settings)
         segment, threads = segments[lease.number], 2 if len(segments) == 1 else 1
@@ -152,7 +151,7 @@ class Runner:
             if not leases.unfinished(session, job, (leases.SEGMENT,)):
                 leases.add_unit(session, job, leases.MERGE)
 
-    def _merge(self, lease: Lease, heart: _Heart) -> None:
+    def _merge(self, lease: Lease, heart: Heart) -> None:
         _, settings = self._task(lease)
         facts, timeline, segments = self._plan(lease.job, settings)
         work, files = self._storage.work(lease.job), self._published(lease.job, leases.SEGMENT)
@@ -170,7 +169,7 @@ class Runner:
                 leases.finish(session, job)
         self._storage.remove(work)
 
-    def _strip(self, lease: Lease, _heart: _Heart) -> None:
+    def _strip(self, lease: Lease, _heart: Heart) -> None:
         blob = self._storage.blob(self._job(lease).blob_id or "")
         workers = self._children()
         facts, _ = workers.probe(blob)
@@ -190,7 +189,7 @@ class Runner:
                 else:
                     leases.finish(session, job)
 
-    def _proxy(self, lease: Lease, heart: _Heart) -> None:
+    def _proxy(self, lease: Lease, heart: Heart) -> None:
         blob = self._storage.blob(self._job(lease).blob_id or "")
         with self._storage.temporary() as folder:
             self._children().derive_proxy(blob, folder / "proxy.mp4", heart.progress)
@@ -201,7 +200,7 @@ class Runner:
                 (folder / "proxy.mp4").replace(place)
                 leases.finish(session, job)
 
-    def _annotate(self, lease: Lease, heart: _Heart) -> None:
+    def _annotate(self, lease: Lease, heart: Heart) -> None:
         with self._store.read() as session:
             analysis = session.get(Analysis, self._job(lease).analysis_id)
             if analysis is None:
@@ -216,6 +215,9 @@ class Runner:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (folder / "annotated.mp4").replace(place)
                 leases.finish(session, job)
+        for older in place.parent.glob("annotated-*.mp4"):
+            if older != place:
+                self._storage.remove(older)
 
     def _job(self, lease: Lease) -> Job:
         with self._store.read() as session:
@@ -247,65 +249,14 @@ class Runner:
         facts, timeline = wire.unpack_facts(values["facts"]), wire.unpack_timeline(values["timeline"], arrays)
         return facts, timeline, plan_video("The video", facts, timeline, settings)
 
-    def _preview(self, work: Path, heart: _Heart, values: dict[str, Any], arrays: wire.Arrays) -> None:
+    def _preview(self, work: Path, heart: Heart, values: dict[str, Any], arrays: wire.Arrays) -> None:
         picture = preview_file(work)
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - picture.stat().st_mtime < FRESH_PREVIEW / 4:
+            if time.time() - picture.stat().st_mtime < FRESH_PREVIEW:
                 return
         with replace_file(picture) as partial:
             partial.write_bytes(arrays["jpeg"].tobytes())
         heart.preview = values
-
-
-class _Heart:
-    """Keeps a lease while its unit is worked on, and stops the work when the lease is gone."""
-
-    def __init__(self, queue: Leases, lease: Lease, stop: Callable[[], None]) -> None:
-        self._queue, self._lease, self._stop = queue, lease, stop
-        self.completed, self.total = 0, None
-        self.preview: dict[str, Any] | None = None
-        self.lost = False
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    completed: int
-    total: int | None
-
-    def __enter__(self) -> _Heart:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def check(self) -> None:
-        """Raise `LeaseLost` as soon as there is no use in going on."""
-        if self.lost:
-            raise LeaseLost
-
-    def progress(self, _stage: str, completed: int, total: int) -> None:
-        """Takes what a stage says of its progress."""
-        self.check()
-        self.completed, self.total = completed, total
-
-    def _beat(self) -> None:
-        renewed = time.monotonic()
-        while not self._over.wait(BEAT_SECONDS):
-            preview, self.preview = self.preview, None
-            try:
-                self._queue.beat(self._lease, self.completed, self.total, preview)
-                renewed = time.monotonic()
-            except LeaseLost:
-                break
-            except OperationalError:
-                # A busy or full database: the lease holds on for a while without us.
-                if time.monotonic() - renewed > self._queue.seconds:
-                    break
-        else:
-            return
-        self.lost = True
-        self._stop()
 
 
 def _is_full(error: OperationalError) -> bool:
@@ -325,18 +276,3 @@ def _messages(path: Path) -> Iterator[tuple[str, dict[str, Any], wire.Arrays]]:
     with path.open("rb") as file:
         while (message := wire.receive(file)) is not None:
             yield message
-
-
-def preview_file(work: Path) -> Path:
-    return work / "preview.jpg"
-
-
-def view_folder(storage: Storage, analysis: Analysis) -> Path:
-    """Where the report of an analysis lies: the machine's, or the one that people's changes made of it."""
-    if not analysis.view:
-        return storage.output(analysis.output_id)
-    return storage.edits(analysis.id) / f"view-{analysis.view}"
-
-
-def annotated_file(storage: Storage, analysis: str, revision: int) -> Path:
-    return storage.edits(analysis) / f"annotated-{revision}.mp4"

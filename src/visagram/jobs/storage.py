@@ -11,6 +11,7 @@ from pathlib import Path
 
 from visagram.errors import StorageFull
 from visagram.files import output_error
+from visagram.jobs.model import Analysis
 
 _FOLDERS = ("blobs", "results", "media", "edits", "uploads", "work", "tmp")
 
@@ -145,3 +146,20 @@ def size_of(path: Path) -> int:
         with contextlib.suppress(OSError):
             total += leaf.stat().st_size if leaf.is_file() else 0
     return total
+
+
+def preview_file(work: Path) -> Path:
+    """The last analysed picture of a job, as JPEG."""
+    return work / "preview.jpg"
+
+
+def view_folder(storage: Storage, analysis: Analysis) -> Path:
+    """Where the report of an analysis lies: the machine's, or the one that people's changes made of it."""
+    if not analysis.view:
+        return storage.output(analysis.output_id)
+    return storage.edits(analysis.id) / f"view-{analysis.view}"
+
+
+def annotated_file(storage: Storage, analysis: str, revision: int) -> Path:
+    """The annotated video of an analysis as it was at a revision."""
+    return storage.edits(analysis) / f"annotated-{revision}.mp4"

@@ -13,8 +13,8 @@ from flask import Response, jsonify, request
 
 from visagram.errors import DataError, NotFound
 from visagram.jobs.model import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Analysis, Video
-from visagram.jobs.run import view_folder
 from visagram.jobs.service import Service
+from visagram.jobs.storage import view_folder
 from visagram.jobs.videos import shown_name
 from visagram.web import shapes
 from visagram.web.broadcaster import Broadcaster

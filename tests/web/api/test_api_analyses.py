@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagram.jobs.leases import Leases
-from visagram.jobs.run import preview_file
+from visagram.jobs.storage import preview_file
 
 
 def test_analyses_are_listed_by_video_and_state(world):

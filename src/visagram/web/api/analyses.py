@@ -10,8 +10,8 @@ from flask import Response
 from visagram.errors import NotFound, UsageError
 from visagram.jobs.analyses import state
 from visagram.jobs.model import CANCELLED, DONE, FAILED, RUNNING, Analysis, Job, Output, Video
-from visagram.jobs.run import preview_file
 from visagram.jobs.service import Service
+from visagram.jobs.storage import preview_file
 from visagram.jobs.videos import Who
 from visagram.settings import Settings
 from visagram.web import shapes

@@ -12,9 +12,8 @@ from flask import Response, send_file
 from visagram.errors import UsageError
 from visagram.jobs.analyses import drawing
 from visagram.jobs.model import DONE, FAILED, QUEUED, RUNNING, Job
-from visagram.jobs.run import annotated_file
 from visagram.jobs.service import Service
-from visagram.jobs.storage import size_of
+from visagram.jobs.storage import annotated_file, size_of
 from visagram.web import shapes
 from visagram.web.api.answers import REVALIDATE, answer, file, page, tag_of
 from visagram.web.api.docs import BYTES, also, part, said

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visagram.jobs.model import Analysis
-from visagram.jobs.run import view_folder
 from visagram.jobs.service import Service
+from visagram.jobs.storage import view_folder
 from visagram.web.api.answers import tag_of
 from visagram.web.security import who
 
