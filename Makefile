@@ -29,7 +29,7 @@ $(VENV)/.dev: $(VENV)/.core
 	@echo "Setting up what the tests need ..."
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install torch==$(TORCH)
-	@$(PIP) install --constraint requirements.lock --editable '.[train]' --group dev
+	@$(PIP) install --constraint requirements.lock --editable '.[train,deepface,huggingface]' --group dev
 	@touch $@
 
 setup: $(VENV)/.core
@@ -57,9 +57,9 @@ test: lint browser
 test-all: lint browser
 	$(BIN)/python -m pytest -m ""
 
-# CLIPS: further videos for the agreement.
+# CLIPS: further videos for the agreement. FACES: folder of labelled faces for the expression model.
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench --json bench/results.json $(if $(wildcard $(PEER)),--peer $(PEER)) $(CLIPS)
+	$(BIN)/python -m bench --json bench/results.json $(if $(wildcard $(PEER)),--peer $(PEER)) $(if $(FACES),--faces $(FACES)) $(CLIPS)
 
 PEER := .venv-peer/bin/python
 bench-peer:
@@ -72,7 +72,7 @@ bench-peer:
 lock: $(VENV)/.dev
 	$(PIP) install uv
 	echo torch==$(TORCH) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --constraint - --extra train --group dev pyproject.toml --output-file requirements.lock
+	  --no-emit-index-url --constraint - --extra train --extra deepface --extra huggingface --group dev pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --generate-hashes --constraint requirements.lock pyproject.toml --output-file requirements.txt
 

@@ -1,5 +1,5 @@
-"""Run the benchmark: `python -m bench [--json FILE] [--peer PYTHON] [CLIP ...]`; CLIPs are further videos for the
-agreement."""
+"""Run the benchmark: `python -m bench [--json FILE] [--peer PYTHON] [--faces FOLDER] [CLIP ...]`; CLIPs are further
+videos for the agreement, FOLDER holds labelled faces for the expression model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import peer
+from bench import expression, peer
 from bench.agreement import agreement
 from bench.clips import SIZES, render
 from bench.processes import python, visagram
@@ -76,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("clips", nargs="*", type=Path, help="further clips for the agreement")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--faces", metavar="FOLDER", type=Path, help="labelled faces for the expression model")
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with deepface, retina-face and torch")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "visagram-bench")
     options = parser.parse_args()
@@ -93,6 +94,11 @@ def main() -> None:
     short = [render(options.folder, width, height, 1) for width, height in SIZES]
     figures["agreement"] = [dataclasses.asdict(agreement(clip)) for clip in [SAMPLE, *short, *options.clips]]
     screen.print(_table("Agreement with every frame looked at in full size", figures["agreement"]))
+    figures["expression"] = expression.cost()
+    screen.print(_table("The expression model, one thread, milliseconds a face", [figures["expression"]]))
+    if options.faces:
+        figures["accuracy"] = [expression.accuracy(options.faces)]
+        screen.print(_table("Labelled faces", figures["accuracy"]))
     figures["peer"] = peer.measure(render(options.folder, *SIZES[0], 1), options.peer)
     screen.print(_table("Peer: DeepFace with RetinaFace, frame by frame", [figures["peer"]]))
     if options.json:

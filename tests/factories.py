@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from visagram.core.certainty import certainty, unsure_below
 from visagram.core.types import (
     EXPRESSIONS,
     NOT_DECODED,
@@ -33,6 +34,11 @@ UGLY_NAMES = (
     "caf\udce9.mp4",
     "映画 👩‍👩‍👧.mp4",
     "$name ${name} %s {0}.mp4",
+)
+
+MODELS = (
+    {"name": "retinaface-mobilenet025", "task": "face detection", "version": "1", "sha256": "ab" * 32},
+    {"name": "expression-net", "task": "apparent expression", "version": "2", "sha256": "cd" * 32},
 )
 
 TINY_JPEG = base64.b64decode(
@@ -112,6 +118,7 @@ def counts(rows: Observations) -> tuple[int, ...]:
 
 def person(rows: Observations, id: int, duration: float, name: str = "", thumbnail: bytes = TINY_JPEG) -> Person:
     seen = rows[rows.person == id]
+    sure = certainty(seen, unsure_below(MODELS))
     usable = seen[seen.usable]
     measured = float(usable.span.sum(dtype=np.float64))
     unmeasured = {r.label: float(seen.span[seen.reason == r].sum(dtype=np.float64)) for r in list(Reason)[1:]}
@@ -127,9 +134,11 @@ def person(rows: Observations, id: int, duration: float, name: str = "", thumbna
         frames_seen=len(seen),
         frames_usable=len(usable),
         emotion_counts=counts(seen),
+        certain_counts=sure.counts,
         shares=shares(seen),
         mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0)) if len(usable) else (),
         measured=measured,
+        unsure=sure.unsure,
         unmeasured=unmeasured,
         segments=tuple((float(seen.time[a]), float(seen.time[b - 1] + seen.span[b - 1])) for a, b in pairwise(breaks)),
         thumbnail=thumbnail,
@@ -142,13 +151,11 @@ def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (
     ids = [int(id) for id in np.unique(rows.person) if id]
     measured = np.unique(rows.frame[rows.usable])
     named = dict(zip(ids, names, strict=False))
+    sure = certainty(rows, unsure_below(MODELS))
     return Report(
         video=facts,
         settings={"start": 0.0, "end": None, "detect_every": 0, "detect_size": "auto", "region": [0, 0, 640, 360]},
-        models=(
-            {"name": "retinaface-mobilenet025", "task": "face detection", "version": "1", "sha256": "ab" * 32},
-            {"name": "expression-net", "task": "apparent expression", "version": "2", "sha256": "cd" * 32},
-        ),
+        models=MODELS,
         people=tuple(person(rows, id, duration, named.get(id, "")) for id in ids),
         totals=Totals(
             frames=facts.frames,
@@ -157,7 +164,9 @@ def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (
             duration=duration,
             coverage=len(measured) / facts.frames if facts.frames else 0.0,
             emotion_counts=counts(rows),
+            certain_counts=sure.counts,
             shares=shares(rows),
+            unsure=sure.unsure,
         ),
         warnings=tuple(warnings),
         observations=rows,
@@ -172,6 +181,15 @@ def make_report(name: str = "talk.mp4", warnings: Sequence[str] = (), names: Seq
     second = observations(2, [*range(10, 40), *range(70, 100)], [sad] * 50 + [-Reason.BLURRED] * 10)
     rows = Observations.concatenate([first, second])
     return report_of(rows[np.argsort(rows.frame, kind="stable")], video_facts(name), warnings, names)
+
+
+def doubtful_report() -> Report:
+    """As `make_report`, but in frames 0 to 9 person 1 looks hardly happier than sad."""
+    rows = make_report().observations
+    unsure = (rows.person == 1) & (rows.frame < 10)
+    posterior = rows.posterior.copy()
+    posterior[unsure] = np.float32([0.04, 0.04, 0.04, 0.42, 0.38, 0.04, 0.04])
+    return report_of(rows.with_columns(posterior=posterior), video_facts())
 
 
 def no_people(name: str = "landscape.mp4") -> Report:

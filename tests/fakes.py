@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from visagram.core.geometry import CROP, TEMPLATE, align, apply, compose, display_to_plane
 from visagram.core.pipeline import Stages
 from visagram.core.segments import Segment, SegmentResult, Timeline
+from visagram.core.stages import ALIGNED, Crops, Framing
 from visagram.core.types import Faces, Frame, Observations, TrackSummary
+from visagram.errors import ModelError
 
 RATE = 25
 PICTURE = (320, 240)
@@ -139,18 +141,36 @@ class KnowingDetector:
         found = [self._faces(frame.index) for frame in frames]
         return [faces[faces.boxes[:, 2:].max(axis=1) >= self.smallest] for faces in found]
 
+    def close(self) -> None:
+        def closed(_index: int) -> Faces:
+            raise ModelError("The detector was closed.")
+
+        self._faces = closed
+
 
 class NearestCropper:
-    """`FaceCropper` that takes the nearest pixel. converted: indices of the frames whose colours it asked for."""
+    """`FaceCropper` that takes the nearest pixel. converted: indices of the frames whose colours it asked for; boxed:
+    those of which it cut boxes."""
 
     def __init__(self) -> None:
         self.converted: list[int] = []
+        self.boxed: list[int] = []
 
     def aligned(self, frame: Frame, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
         crops = _sampled(frame.luma, compose(frame.to_plane, align(landmarks)), CROP)
         if frame.full_range:
             return crops
         return np.clip(np.round((crops.astype(np.float64) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+    def boxes(self, frame: Frame, faces: Faces, framing: Framing) -> list[NDArray[np.uint8]]:
+        self.boxed.append(frame.index)
+        height, width = frame.luma.shape
+        picture, crops = frame.picture(width, height), []
+        for x, y, w, h in faces.boxes:
+            across = np.clip(np.arange(int(x), int(x + w)), 0, width - 1)
+            down = np.clip(np.arange(int(y), int(y + h)), 0, height - 1)
+            crops.append(picture[down[:, None], across])
+        return crops
 
     def portraits(self, frame: Frame, faces: Faces) -> NDArray[np.uint8]:
         self.converted.append(frame.index)
@@ -170,15 +190,27 @@ def _sampled(image: NDArray[np.uint8], affines: NDArray[np.float64], side: int) 
 
 
 class BrightnessClassifier:
-    """`EmotionClassifier`: the brighter the face, the later in the list its expression. judged: faces it was shown."""
+    """`EmotionClassifier`: the brighter the face, the later in the list its expression.
 
-    def __init__(self) -> None:
+    judged: faces it was shown; shapes: those of their crops.
+    """
+
+    def __init__(self, framing: Framing = ALIGNED) -> None:
+        self.framing = framing
         self.judged = 0
+        self.shapes: set[tuple[int, ...]] = set()
+        self._closed = False
 
-    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def close(self) -> None:
+        self._closed = True
+
+    def classify(self, crops: Crops) -> NDArray[np.float32]:
+        if self._closed:
+            raise ModelError("The classifier was closed.")
         self.judged += len(crops)
-        away = crops.mean(axis=(1, 2))[:, None] - np.linspace(20, 235, 7)
-        powers = np.exp(-((away / 40) ** 2))
+        self.shapes |= {crop.shape for crop in crops}
+        away = np.array([crop.mean() for crop in crops])[:, None] - np.linspace(20, 235, 7)
+        powers = np.exp(-((away / 40) ** 2)).reshape(len(crops), 7)
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 import visagram.wire as wire
+from visagram.core.certainty import unsure_below
 from visagram.core.segments import Segment, SegmentResult, Timeline, plan
 from visagram.core.summary import summarise
 from visagram.core.types import Observations, Progress, TrackSummary, VideoFacts
 from visagram.errors import DecodeFailed, NoFrames, UsageError
-from visagram.models.catalog import model_cards, same_person_threshold
+from visagram.models.catalog import model_cards, prepare, same_person_threshold
 from visagram.report import Report
 from visagram.settings import Settings
 from visagram.workers import Message, Workers
@@ -97,6 +98,7 @@ class Analysis:
         return assemble(name, self._facts, self._timeline, parts, self.settings, self._progress).report
 
     def _run(self, workers: Workers) -> Iterator[Observations]:
+        prepare_models(self.settings, self._progress)
         self._progress("probe", 0, 1)
         workers.warm(2)
         facts, timeline = workers.probe(self.path)
@@ -122,6 +124,18 @@ class Assembled:
     tracks: list[TrackSummary]
 
 
+def prepare_models(settings: Settings, progress: Progress) -> None:
+    """See to it that the workers can open the models of these settings; weights that are fetched are fetched here.
+
+    progress: its stage is `fetch`, in bytes. Raises `UsageError`, `MissingExtra`, `ModelError`.
+    """
+
+    def watch(received: int, total: int) -> None:
+        progress("fetch", received, total)
+
+    prepare(settings.emotion, settings.detector, settings.models_folder, offline=settings.offline, watch=watch)
+
+
 def plan_video(name: str, facts: VideoFacts, timeline: Timeline, settings: Settings) -> list[Segment]:
     """The segments of a video under these settings. Raises `UsageError` where they leave nothing to analyse."""
     if settings.region and (settings.region[0] >= facts.width or settings.region[1] >= facts.height):
@@ -144,11 +158,18 @@ def assemble(
         raise NoFrames(f"{name} holds no frame that can be decoded: it may be cut short or damaged.")
     spans = [int(part.segment.spans[: part.segment.core].sum()) for part in parts]
     analysed = float(sum(spans) * timeline.base) or sum(result.span for result in whole)
-    summary = summarise(whole, analysed=analysed, threshold=same_person_threshold(), seed=settings.seed)
+    models = tuple(model_cards(settings.emotion, settings.detector, settings.models_folder))
+    summary = summarise(
+        whole,
+        analysed=analysed,
+        threshold=same_person_threshold(),
+        seed=settings.seed,
+        unsure_below=unsure_below(models),
+    )
     report = Report(
         video=facts,
         settings=settings.for_report(),
-        models=tuple(model_cards()),
+        models=models,
         people=summary.people,
         totals=summary.totals,
         warnings=tuple(_warnings(parts, timeline, len(summary.people))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from visagram.core.pipeline import Stages, Stretch
 from visagram.core.segments import Segment, Timeline
+from visagram.core.stages import EmotionClassifier, FaceDetector
 from visagram.core.types import VideoFacts
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
 from visagram.media.probe import Alive
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, open_session, read_card
+from visagram.models import catalog
+from visagram.models.catalog import EMBEDDING, read_card
 from visagram.models.embedding import OnnxEmbedder
-from visagram.models.emotion import OnnxClassifier
 from visagram.models.retinaface import RetinaFaceDetector, default_min_face, input_size
 from visagram.settings import Settings
 
@@ -31,24 +33,69 @@ LARGEST_STILL = 1920
 """Longer side at which a photograph is looked at."""
 
 
-class Models:
-    """The networks of one worker process, each opened once."""
+Detectors = Callable[[VideoFacts, Settings], tuple[FaceDetector, ...]]
+"""The detectors for a video, from the closest look to the coarsest, over networks that are open."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+
+class Models:
+    """The networks of one worker process, each opened once.
+
+    settings: say which and where. alive: called now and then by those that take long. Raises `ModelError`.
+    """
+
+    def __init__(self, threads: int, settings: Settings | None = None, alive: Alive = lambda: None) -> None:
+        settings = settings or Settings()
+        self.threads, self._chosen = threads, _chosen(settings)
         embedding = read_card(EMBEDDING)
-        self._detector = open_session(read_card(DETECTOR), threads)
-        self._classifier = OnnxClassifier(read_card(EMOTION), threads=threads)
+        self._detectors = open_detectors(settings.detector, threads, settings.models_folder, alive)
+        self._classifier = open_classifier(settings.emotion, threads, settings.models_folder, alive)
         self._embedder = OnnxEmbedder(embedding, threads=threads)
         self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
 
+    def fit(self, threads: int, settings: Settings) -> bool:
+        """Whether these are the models that the settings ask for."""
+        return (self.threads, self._chosen) == (threads, _chosen(settings))
+
     def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
+        return Stages(self._detectors(facts, settings), self._cropper, self._classifier, self._embedder)
+
+
+def _chosen(settings: Settings) -> tuple[str, str, Path]:
+    return settings.emotion, settings.detector, settings.models_folder
+
+
+def open_classifier(
+    name: str, threads: int, folder: Path | None = None, alive: Alive = lambda: None
+) -> EmotionClassifier:
+    """A classifier of the catalogue. folder: of fetched models, the user's by default. It fetches nothing:
+    `visagram.models.catalog.prepare` does. Raises `UsageError`, `MissingExtra`, `ModelError`."""
+    return catalog.open_classifier(name, threads, folder or Settings().models_folder, alive)
+
+
+def open_detectors(name: str, threads: int, folder: Path | None = None, alive: Alive = lambda: None) -> Detectors:
+    """A detector of the catalogue, its network open. Otherwise as `open_classifier`."""
+    card = catalog.find(catalog.DETECTION, name).card(folder or Settings().models_folder)
+    if name == catalog.OURS:
+        session = catalog.open_session(card, threads)
+
+        def ours(facts: VideoFacts, settings: Settings) -> tuple[FaceDetector, ...]:
+            picture = (facts.width, facts.height)
+            sizes = detector_sizes(facts, settings)
+            return tuple(
+                RetinaFaceDetector(session, picture=picture, size=size, region=settings.region) for size in sizes
+            )
+
+        return ours
+    # Imported here: it needs the extra.
+    from visagram.models.deepface import DeepFaceRetinaFace, RetinaFaceNetwork
+
+    network = RetinaFaceNetwork(card, threads=threads)
+
+    def deepface(facts: VideoFacts, settings: Settings) -> tuple[FaceDetector, ...]:
         picture = (facts.width, facts.height)
-        detectors = tuple(
-            RetinaFaceDetector(self._detector, picture=picture, size=size, region=settings.region)
-            for size in detector_sizes(facts, settings)
-        )
-        return Stages(detectors, self._cropper, self._classifier, self._embedder)
+        return (DeepFaceRetinaFace(network, picture=picture, region=settings.region, alive=alive),)
+
+    return deepface
 
 
 def open_frames(

@@ -56,11 +56,32 @@ class Report:
 
         return save(self, Path(folder), formats)
 
-    def figure(self) -> plotly.graph_objects.Figure:
-        """The timeline of apparent expression, one lane per person."""
+    @property
+    def smooth(self) -> float:
+        """Seconds over which timelines are drawn smoothed, as the setting of that name says; 0 where they are not."""
+        return float(self.settings.get("smooth") or 0.0)
+
+    @property
+    def unsure_below(self) -> float:
+        """The probability of its best expression below which a measured face is unsure."""
+        from visagram.core.certainty import unsure_below
+
+        return unsure_below(self.models)
+
+    def smoothed(self, seconds: float | None = None) -> Observations:
+        """The observations with posteriors smoothed over time (`core.smoothing`), by default as timelines draw them.
+
+        seconds: full width at half maximum of the filter, 0 to 10. Counts, shares and files never use these.
+        """
+        from visagram.core.smoothing import smoothed
+
+        return smoothed(self.observations, self.smooth if seconds is None else seconds)
+
+    def figure(self, smooth: float | None = None) -> plotly.graph_objects.Figure:
+        """The timeline of apparent expression, one lane per person. smooth: seconds, by default the setting's."""
         from visagram.plots import timeline
 
-        return timeline(self)
+        return timeline(self, smooth)
 
     def summary(self) -> str:
         """A few lines of text for a terminal."""

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 STAGES = {
+    "fetch": "Fetching",
     "probe": "Reading",
     "analyse": "Analysing",
     "summarise": "Summarising",
     "write": "Writing",
     "annotate": "Annotating",
+    "teach": "Asking the teacher",
     "train": "Training",
+    "pictures": "Reading pictures of",
 }
 
 

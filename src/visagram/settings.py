@@ -44,6 +44,13 @@ class Settings:
         "auto", "Longer side of the detector's input in pixels, 'full', or 'auto' (from the smallest face)."
     )
     seed: int = _setting(0, "Seed of the bootstrap.")
+    smooth: float = _setting(
+        0.0, "Draw timelines smoothed over this many seconds, up to 10; 0 draws what was measured. No number changes."
+    )
+    emotion: str = _setting(
+        "visagram", "Model that reads apparent expression: visagram, deepface, hf:<name or folder> or onnx:<file>."
+    )
+    detector: str = _setting("visagram", "Model that finds faces: visagram or deepface-retinaface.")
     processes: int = _setting(
         0, "Worker processes; 0 means one per core. Does not change the result.", affects_result=False
     )
@@ -59,6 +66,14 @@ class Settings:
         60.0, "Seconds without a sign of life after which a worker is ended.", affects_result=False
     )
     attempts: int = _setting(2, "How often a segment whose worker died is tried.", affects_result=False)
+    models: str = _setting(
+        "", "Folder for models that are fetched (default: models in the user's data folder).", affects_result=False
+    )
+    offline: bool = _setting(
+        False,
+        "Fetch no models: those that did not come with Visagram must be in the models folder.",
+        affects_result=False,
+    )
 
     def __post_init__(self) -> None:
         self._require(math.isfinite(self.start) and self.start >= 0, "start", "at least 0")
@@ -71,12 +86,22 @@ class Settings:
         sized = self.detect_size.isdecimal() and 64 <= int(self.detect_size) <= 8192
         self._require(sized or self.detect_size in ("auto", "full"), "detect_size", "auto, full or 64 to 8192 pixels")
         self._require(self.seed >= 0, "seed", "at least 0")
+        self._require(0 <= self.smooth <= 10, "smooth", "between 0 and 10 seconds")
+        for name in ("emotion", "detector"):
+            self._require(bool(getattr(self, name)) and getattr(self, name).isprintable(), name, "the name of a model")
+        self._require(self.models.isprintable(), "models", "the name of a folder")
+        self._require(isinstance(self.offline, bool), "offline", "true or false")
         self._require(0 <= self.processes <= 256, "processes", "between 0 and 256")
         for name in ("max_pixels", "max_duration", "max_streams", "worker_memory", "stall_timeout", "attempts"):
             self._require(getattr(self, name) > 0, name, "above 0")
 
     def _require(self, holds: bool, name: str, wanted: str) -> None:
         _require(self, holds, name, wanted)
+
+    @property
+    def models_folder(self) -> Path:
+        """Where models lie that are fetched."""
+        return Path(self.models).expanduser().absolute() if self.models else _user_data() / "models"
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,9 +184,14 @@ class ServerSettings:
         """The data folder."""
         if self.data:
             return Path(self.data).expanduser().absolute()
-        import platformdirs
+        return _user_data()
 
-        return Path(platformdirs.user_data_dir("visagram", appauthor=False))
+
+def _user_data() -> Path:
+    """The user's data folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("visagram", appauthor=False))
 
 
 def cores() -> int:
@@ -232,6 +262,8 @@ def _parse(settings: type[Any], name: str, value: Any, source: str) -> Any:
             return tuple(part.strip() for part in parts if part.strip())
         if kind.startswith("tuple"):
             return parse_region(value) if isinstance(value, str) else tuple(_whole(part) for part in value)
+        if kind == "bool":
+            return _truth(value)
         if kind.startswith("int"):
             return _whole(value)
         if kind.startswith("float"):
@@ -246,6 +278,16 @@ def _whole(value: Any) -> int:
     if isinstance(value, float):
         raise TypeError(f"{value} is not a whole number")
     return int(_no_bool(value))
+
+
+def _truth(value: Any) -> bool:
+    """True and false, and the words for them."""
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().casefold() not in words:
+        raise ValueError(f"{value} is neither true nor false")
+    return words[str(value).strip().casefold()]
 
 
 def _no_bool(value: Any) -> Any:

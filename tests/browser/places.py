@@ -12,7 +12,9 @@ from playwright.sync_api import Page, Playwright, expect
 from browser.clips import Clips
 from browser.look import until
 from browser.served import Served, serving
+from cards import full_card
 from media_factory import SAMPLE, hollow, loop_sample, numbered, sample_frames, write_clip
+from weights import write_linear
 
 TOKEN = "a-token-for-the-tests"
 TABS = ("Statistics", "Moments", "Compare people", "Windows", "Files", "Method")
@@ -161,6 +163,19 @@ def _card(made: World) -> str:
     return f"{made.served.url}/models/{made.served.api.get('/models')['items'][0]['name']}"
 
 
+def _well_modelled(path: str) -> Callable[[World], str]:
+    """A page of a server whose own model has a card that holds everything, and that fetches no other."""
+
+    def address(made: World) -> str:
+        def begin() -> str:
+            file = write_linear(made.folder / "mine.onnx", **full_card())
+            return made.other("modelled", emotion=f"onnx:{file}", models=made.folder / "no-models", offline=1).url
+
+        return made.once("modelled", begin) + path
+
+    return address
+
+
 def _study(made: World) -> str:
     api = made.served.api
     _full(made)
@@ -194,6 +209,20 @@ def _upload_dialog(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Upload and analyse")).to_be_visible()
     for summary in dialog.locator("summary").all():
+        summary.click()
+
+
+def _model_choice(page: Page) -> None:
+    _hero(page)
+    with page.expect_file_chooser() as chooser:
+        page.locator("[data-choose]:visible").first.click()
+    chooser.value.set_files(SAMPLE)
+    page.get_by_text("All settings").click()
+    page.get_by_role("group", name="Model that reads apparent expression").scroll_into_view_if_needed()
+
+
+def _open_card(page: Page) -> None:
+    for summary in page.locator("main summary").all():
         summary.click()
 
 
@@ -302,7 +331,10 @@ PLACES = [
     Place("study", _study, _compared),
     Place("import-dialog", _study, _import),
     Place("models", _at("/models"), _quiet),
+    Place("models-missing", _well_modelled("/models"), _quiet),
+    Place("model-choice", _well_modelled("/"), _model_choice),
     Place("model-card", _card, _quiet),
+    Place("model-card-whole", _well_modelled("/models/mine"), _open_card),
     Place("about", _at("/about"), _quiet),
     Place("log", _at("/log"), _quiet),
     Place("api", _at("/api"), _swagger),

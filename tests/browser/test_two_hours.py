@@ -74,11 +74,14 @@ def lengthen(service: Service, analysis: str) -> None:
     random = np.random.default_rng(0)
     rows = Observations.concatenate([seen(person, random) for person in range(1, PEOPLE + 1)])
     rows = rows[np.argsort(rows.frame, kind="stable")]
-    people = [person_statistics(id, rows[rows.person == id], SECONDS, 0.0, TINY_JPEG, 0) for id in range(1, PEOPLE + 1)]
+    chosen = {"seed": 0, "unsure_below": 0.5}
+    people = [
+        person_statistics(id, rows[rows.person == id], SECONDS, 0.0, TINY_JPEG, **chosen) for id in range(1, PEOPLE + 1)
+    ]
     report = dataclasses.replace(
         open_report(folder),
         people=tuple(people),
-        totals=totals(rows, frames=SECONDS * RATE, damaged=0, analysed=SECONDS, seed=0),
+        totals=totals(rows, frames=SECONDS * RATE, damaged=0, analysed=SECONDS, **chosen),
         observations=rows,
     )
     shutil.rmtree(folder)

@@ -6,76 +6,44 @@ import inspect
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from parts import FRAMES, SAMPLE, drawn_world, open_sample, retinaface
 
-import visagram
 from fakes import (
-    Actor,
     BrightnessClassifier,
     ColourEmbedder,
     KnowingDetector,
     ListedFrames,
     NearestCropper,
-    World,
     make_faces,
     make_frame,
-    still,
 )
 from visagram.core import stages
 from visagram.core.geometry import CROP, TEMPLATE, align, apply, display_to_plane
 from visagram.core.segments import Segment, plan
-from visagram.core.types import EXPRESSIONS, Faces, Frame
+from visagram.core.stages import Framing
+from visagram.core.types import Frame
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
 from visagram.media.probe import probe
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, open_session, read_card
+from visagram.models.catalog import DETECTOR, EMBEDDING, open_session, read_card
 from visagram.models.embedding import OnnxEmbedder
 from visagram.models.emotion import OnnxClassifier
 from visagram.models.retinaface import RetinaFaceDetector, input_size
 from visagram.settings import Settings
 
-SAMPLE = Path(visagram.__file__).parent / "data" / "sample.mp4"
-FRAMES = 40
-
-
-def _open_sample(settings: Settings | None = None) -> SegmentFrames:
-    """The first segment of the sample clip."""
-    settings = settings or Settings(end=FRAMES / 25)
-    facts, timeline = probe(SAMPLE, settings)
-    segment = plan(timeline, settings.start, settings.end, settings.sample_fps)[0]
-    return SegmentFrames(SAMPLE, facts, timeline, segment, settings, threads=1, depth=8)
-
-
-def _drawn_world() -> World:
-    return World(FRAMES, [Actor(still(100, 80)), Actor(still(20, 20, 40), range(10, 30))])
-
-
-@pytest.fixture(scope="session")
-def sample_frames() -> list[Frame]:
-    """The first frames of the sample clip; one face in each."""
-    with _open_sample() as source:
-        return list(source)
-
-
-@pytest.fixture(scope="session")
-def sample_faces(sample_frames: list[Frame]) -> list[Faces]:
-    return _retinaface().detect(sample_frames[::13])
-
-
 # ---------------------------------------------------------------------------------------------------- FrameSource
 
 
 SOURCES: dict[str, Callable[[], Any]] = {
-    "listed": lambda: ListedFrames(_drawn_world().frames()),
-    "segment": _open_sample,
+    "listed": lambda: ListedFrames(drawn_world().frames()),
+    "segment": open_sample,
 }
 
 
@@ -135,19 +103,19 @@ def _decoders() -> list[threading.Thread]:
 
 
 def test_a_segment_that_is_closed_early_ends_its_thread():
-    with _open_sample(Settings()) as source:
+    with open_sample(Settings()) as source:
         next(iter(source))
         assert _decoders()
     assert not _decoders()
 
 
 def test_a_segment_that_was_never_read_can_be_closed():
-    _open_sample(Settings()).close()
+    open_sample(Settings()).close()
     assert not _decoders()
 
 
 def test_a_segment_that_was_read_to_its_end_ends_its_thread():
-    source = _open_sample()
+    source = open_sample()
     assert sum(1 for _ in source) == FRAMES
     source.close()
     source.close()
@@ -167,7 +135,7 @@ def test_a_segment_decodes_only_a_few_frames_ahead_of_its_reader():
 
 
 def test_segments_in_the_middle_give_the_frames_that_reading_from_the_start_gives(sample_frames):
-    with _open_sample(Settings(start=0.4, end=1.0)) as source:
+    with open_sample(Settings(start=0.4, end=1.0)) as source:
         part = list(source)
     assert [frame.index for frame in part] == list(range(10, 25))
     for frame in part:
@@ -186,95 +154,25 @@ def test_frames_that_the_file_does_not_hold_count_as_damaged():
 # --------------------------------------------------------------------------------------------------- FaceDetector
 
 
-def _retinaface(region: tuple[int, int, int, int] | None = None) -> RetinaFaceDetector:
-    size = input_size((400, 300), 20, "auto")
-    return RetinaFaceDetector(open_session(read_card(DETECTOR), 1), picture=(400, 300), size=size, region=region)
-
-
-@dataclass(frozen=True)
-class Detectors:
-    make: Callable[[], Any]
-    frames: Callable[[list[Frame]], list[Frame]]
-
-
-DETECTORS = {
-    "knowing": Detectors(lambda: KnowingDetector(_drawn_world().faces), lambda real: _drawn_world().frames()[::13]),
-    "retinaface": Detectors(_retinaface, lambda real: real[::13]),
-}
-
-
-@pytest.mark.parametrize("kind", DETECTORS.values(), ids=DETECTORS)
-class TestFaceDetector:
-    def test_each_frame_gets_its_faces(self, kind, sample_frames):
-        frames = kind.frames(sample_frames)
-        found = kind.make().detect(frames)
-        assert len(found) == len(frames)
-        for faces in found:
-            assert len(faces) >= 1
-            assert faces.boxes.shape == (len(faces), 4)
-            assert faces.landmarks.shape == (len(faces), 5, 2)
-            assert faces.boxes.dtype == faces.landmarks.dtype == faces.scores.dtype == np.float32
-            assert ((faces.scores > 0) & (faces.scores <= 1)).all()
-            assert (faces.boxes[:, 2:] > 0).all()
-
-    def test_landmarks_lie_in_the_box_in_their_order(self, kind, sample_frames):
-        for faces in kind.make().detect(kind.frames(sample_frames)):
-            right, left, nose, mouth_right, mouth_left = np.moveaxis(faces.landmarks, 1, 0)
-            assert (right[:, 0] < nose[:, 0]).all()
-            assert (nose[:, 0] < left[:, 0]).all()
-            assert (mouth_right[:, 0] < mouth_left[:, 0]).all()
-            assert (np.maximum(right[:, 1], left[:, 1]) < nose[:, 1]).all()
-            assert (nose[:, 1] < np.minimum(mouth_right[:, 1], mouth_left[:, 1])).all()
-            low, high = faces.boxes[:, None, :2], faces.boxes[:, None, :2] + faces.boxes[:, None, 2:]
-            assert ((faces.landmarks >= low) & (faces.landmarks <= high)).all()
-
-    def test_a_batch_finds_what_single_frames_find(self, kind, sample_frames):
-        frames = kind.frames(sample_frames)
-        detector = kind.make()
-        for together, frame in zip(detector.detect(frames), frames, strict=True):
-            _same_faces(together, detector.detect([frame])[0], atol=0.01)
-
-    def test_the_same_frame_gives_the_same_faces(self, kind, sample_frames):
-        frames = kind.frames(sample_frames)[:2]
-        for ours, theirs in zip(kind.make().detect(frames), kind.make().detect(frames), strict=True):
-            _same_faces(ours, theirs, atol=0)
-
-    def test_the_order_of_frames_is_the_order_of_faces(self, kind, sample_frames):
-        frames = kind.frames(sample_frames)
-        detector = kind.make()
-        for ours, theirs in zip(detector.detect(frames[::-1]), detector.detect(frames)[::-1], strict=True):
-            _same_faces(ours, theirs, atol=0.01)
-
-    def test_no_frames_have_no_faces(self, kind, sample_frames):
-        assert kind.make().detect([]) == []
-
-
-def _same_faces(ours: Faces, theirs: Faces, atol: float) -> None:
-    assert len(ours) == len(theirs)
-    np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=atol)
-    np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=atol)
-    np.testing.assert_allclose(ours.scores, theirs.scores, atol=max(atol / 100, 0))
-
-
 def test_a_picture_without_a_face_has_no_faces():
     noise = np.random.default_rng(0).integers(0, 256, (300, 400)).astype(np.uint8)
     for luma in (noise, np.zeros((300, 400), np.uint8)):
-        (faces,) = _retinaface().detect([make_frame(0, luma)])
+        (faces,) = retinaface().detect([make_frame(0, luma)])
         assert not len(faces) or faces.scores.max() < 0.6
         assert faces.boxes.shape == (len(faces), 4)
 
 
 def test_a_region_finds_faces_inside_it_in_pixels_of_the_whole_picture(sample_frames):
-    (whole,) = _retinaface().detect(sample_frames[:1])
-    (inside,) = _retinaface((120, 80, 180, 200)).detect(sample_frames[:1])
+    (whole,) = retinaface().detect(sample_frames[:1])
+    (inside,) = retinaface((120, 80, 180, 200)).detect(sample_frames[:1])
     assert np.abs(inside.boxes[0] - whole.boxes[0]).max() < 6
     assert np.abs(inside.landmarks[0] - whole.landmarks[0]).max() < 4
-    (outside,) = _retinaface((0, 0, 100, 80)).detect(sample_frames[:1])
+    (outside,) = retinaface((0, 0, 100, 80)).detect(sample_frames[:1])
     assert not len(outside) or outside.scores.max() < 0.6
 
 
 def test_a_face_is_found_in_the_same_place_at_every_size_of_the_input(sample_frames):
-    (reference,) = _retinaface().detect(sample_frames[:1])
+    (reference,) = retinaface().detect(sample_frames[:1])
     for wanted in ("full", "256", "500"):
         size = input_size((400, 300), 20, wanted)
         detector = RetinaFaceDetector(open_session(read_card(DETECTOR), 1), picture=(400, 300), size=size, region=None)
@@ -339,11 +237,22 @@ class TestFaceCropper:
         alone = np.concatenate([cropper.portraits(_gradient(), faces[np.array([k])]) for k in range(3)])
         np.testing.assert_array_equal(cropper.portraits(_gradient(), faces), alone)
 
+    def test_boxes_come_in_colour_at_their_own_size(self, make):
+        faces = make_faces([(20, 20, 40, 50), (150, 60, 90, 100)])
+        shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3)).astype(np.uint8)
+        frame = make_frame(0, shown[..., 1], shown=shown)
+        boxes = make().boxes(frame, faces, Framing(aligned=False))
+        assert [box.shape for box in boxes] == [(50, 40, 3), (100, 90, 3)]
+        np.testing.assert_array_equal(boxes[0], shown[20:70, 20:60])
+        assert make().boxes(frame, faces[np.zeros(2, bool)], Framing(aligned=False)) == []
+
     @pytest.mark.parametrize(
         "box", [(-500, -500, 60, 60), (310, 230, 60, 60), (-200, -200, 900, 900), (100, 100, 1, 1)]
     )
     def test_a_face_beyond_the_border_gets_a_crop_all_the_same(self, make, box):
         faces = make_faces([box])
+        (cut,) = make().boxes(_gradient(), faces, Framing(aligned=False, margin=0.1, square=True, upright=True))
+        assert cut.dtype == np.uint8 and cut.size
         assert make().aligned(_gradient(), faces.landmarks).shape == (1, CROP, CROP)
         assert make().portraits(_gradient(), faces).shape == (1, 224, 224, 3)
 
@@ -380,8 +289,36 @@ class TestFaceCropper:
         assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 2
 
 
+def test_a_box_has_its_margin_and_is_black_beyond_the_picture():
+    shown = np.full((240, 320, 3), 200, np.uint8)
+    frame, faces = make_frame(0, shown[..., 1], shown=shown), make_faces([(0, 100, 40, 60)])
+    (wide,) = _opencv().boxes(frame, faces, Framing(aligned=False, margin=0.5))
+    assert wide.shape == (120, 80, 3)
+    assert (wide[:, :20] == 0).all() and (wide[:, 20:] == 200).all()
+    (square,) = _opencv().boxes(frame, faces, Framing(aligned=False, square=True))
+    assert square.shape == (60, 60, 3)
+    assert (square[:, :10] == 0).all() and (square[:, 10:] == 200).all()
+
+
+@pytest.mark.parametrize("angle", [-30, 10, 45])
+def test_an_upright_box_has_level_eyes(angle):
+    radians = np.deg2rad(angle)
+    turn = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
+    faces = make_faces([(110, 70, 100, 100)])
+    faces.landmarks[0] = (faces.landmarks[0] - [160, 120]) @ turn.T + [160, 120]
+    shown = np.zeros((240, 320, 3), np.uint8)
+    for x, y in faces.landmarks[0, :2]:
+        cv2.circle(shown, (round(float(x)), round(float(y))), 4, (255, 255, 255), -1)
+    (crop,) = _opencv().boxes(make_frame(0, shown[..., 0], shown=shown), faces, Framing(aligned=False, upright=True))
+    rows = np.arange(100)[:, None] * (crop[..., 0] > 100)
+    halves = [rows[:, :50], rows[:, 50:]]
+    left, right = (half.sum() / max(1, (half > 0).sum()) for half in halves)
+    assert abs(left - right) < 1.5
+    assert abs(left - 40) < 2.5
+
+
 def test_the_sample_clips_face_is_cropped_with_eyes_and_mouth_in_place(sample_frames, sample_faces):
-    cropper, detector = _opencv(), _retinaface()
+    cropper, detector = _opencv(), retinaface()
     for frame, faces in zip(sample_frames[::13], sample_faces, strict=True):
         (crop,) = cropper.aligned(frame, faces.landmarks)
         # Found again in an enlarged crop, the face has its landmarks where the template says.
@@ -389,43 +326,6 @@ def test_the_sample_clips_face_is_cropped_with_eyes_and_mouth_in_place(sample_fr
         (again,) = detector.detect([make_frame(0, shown)])
         places = (again.landmarks[0] - [104, 54] + 0.5) / 4 - 0.5
         assert np.abs(places - TEMPLATE).max() < 4
-
-
-# ---------------------------------------------------------------------------------------------- EmotionClassifier
-
-
-@pytest.mark.parametrize(
-    "make", [BrightnessClassifier, lambda: OnnxClassifier(read_card(EMOTION), threads=1)], ids=["brightness", "onnx"]
-)
-class TestEmotionClassifier:
-    crops = np.random.default_rng(0).integers(0, 256, (70, CROP, CROP)).astype(np.uint8)
-
-    @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 70])
-    def test_rows_are_posteriors(self, make, count):
-        posteriors = make().classify(self.crops[:count])
-        assert posteriors.shape == (count, len(EXPRESSIONS))
-        assert posteriors.dtype == np.float32
-        assert ((posteriors >= 0) & (posteriors <= 1)).all()
-        np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
-
-    def test_a_batch_is_classified_as_each_face_alone(self, make):
-        classifier = make()
-        alone = np.concatenate([classifier.classify(self.crops[[k]]) for k in range(40)])
-        np.testing.assert_allclose(classifier.classify(self.crops[:40]), alone, atol=1e-5)
-
-    def test_the_same_faces_give_the_same_posteriors(self, make):
-        np.testing.assert_array_equal(make().classify(self.crops), make().classify(self.crops))
-
-    def test_black_white_and_flat_crops_are_no_trouble(self, make):
-        flat = np.stack([np.full((CROP, CROP), level, np.uint8) for level in (0, 1, 128, 255)])
-        posteriors = make().classify(flat)
-        assert np.isfinite(posteriors).all()
-        np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
-
-    def test_crops_are_left_as_they_were(self, make):
-        before = self.crops.copy()
-        make().classify(self.crops)
-        np.testing.assert_array_equal(self.crops, before)
 
 
 # --------------------------------------------------------------------------------------------------- FaceEmbedder

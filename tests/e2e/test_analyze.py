@@ -68,6 +68,10 @@ def test_the_numbers_of_all_files_agree(result: Path) -> None:
     counts = np.bincount(vectors.argmax(axis=1), minlength=7)
     assert face["emotion_counts"] == dict(zip(EXPRESSIONS, counts.tolist(), strict=True))
     assert face["most_common_emotion"] == EXPRESSIONS[counts.argmax()]
+    below = visagram.open_report(result).unsure_below
+    certain = np.bincount(vectors[vectors.max(axis=1) >= below].argmax(axis=1), minlength=7)
+    assert face["certain_counts"] == dict(zip(EXPRESSIONS, certain.tolist(), strict=True))
+    assert face["unsure"] == pytest.approx((vectors.max(axis=1) < below).sum() / 25)
     means = dict(zip(EXPRESSIONS, vectors.mean(axis=0).tolist(), strict=True))
     assert face["average_confidences"] == pytest.approx(means, abs=1e-6)
 
@@ -132,6 +136,19 @@ def test_a_range_and_a_rate_choose_the_frames() -> None:
     assert times == pytest.approx(np.arange(10, 12, 0.2))
     assert report.totals.duration == pytest.approx(2)
     assert report.people[0].measured + sum(report.people[0].unmeasured.values()) == pytest.approx(2)
+
+
+def test_smoothing_changes_the_drawing_and_no_number(tmp_path: Path) -> None:
+    for name, more in (("plain", ()), ("smooth", ("--smooth", "1.5"))):
+        done = run(COMMAND, "analyze", SAMPLE, "-o", tmp_path / name, "--end", "3", *more)
+        assert done.returncode == 0, done.stderr
+    plain, smooth = tmp_path / "plain" / "sample", tmp_path / "smooth" / "sample"
+    different = {path.name for path in plain.iterdir() if path.read_bytes() != (smooth / path.name).read_bytes()}
+    assert different == {"report.json", "report.html"}
+    reports = [visagram.open_report(folder) for folder in (plain, smooth)]
+    assert reports[0].people == reports[1].people and reports[0].totals == reports[1].totals
+    assert (reports[0].settings["smooth"], reports[1].settings["smooth"]) == (0.0, 1.5)
+    assert reports[1].figure() != reports[0].figure() == reports[1].figure(smooth=0.0)
 
 
 def test_a_region_without_a_face_shows_nobody() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import unicodedata
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import make_result, make_rows, make_track, steady_timeline
-from visagram.core.edits import LONGEST_NAME, Edit, Merge, Rename, Split, apply, clean_name, from_json, to_json
+from visagram.core import edits as people_edits
+from visagram.core.edits import LONGEST_NAME, Edit, Merge, Rename, Split, clean_name, from_json, to_json
 from visagram.core.segments import plan
 from visagram.core.statistics import person_statistics
 from visagram.core.summary import Summary, summarise, totals
@@ -21,12 +23,13 @@ from visagram.core.types import COLUMNS, EXPRESSIONS, Person
 from visagram.errors import UsageError
 
 HAPPY, SAD = EXPRESSIONS.index("happy"), EXPRESSIONS.index("sad")
-SEED = 5
+ANALYSIS: dict[str, Any] = {"seed": 5, "unsure_below": 0.5}
+apply = partial(people_edits.apply, **ANALYSIS)
 
 
 def summary(rows, tracks, frames=200) -> Summary:
     (segment,) = plan(steady_timeline(frames, key_every=frames), 0, None, None)
-    return summarise([make_result(segment, rows, tracks)], analysed=frames / 25, threshold=0.6, seed=SEED)
+    return summarise([make_result(segment, rows, tracks)], analysed=frames / 25, threshold=0.6, **ANALYSIS)
 
 
 def machine() -> Summary:
@@ -64,12 +67,12 @@ def assert_same(one: Summary, other: Summary) -> None:
 
 
 def test_without_edits_the_result_is_the_machines_to_the_byte() -> None:
-    assert_same(apply([], machine(), SEED), machine())
+    assert_same(apply([], machine()), machine())
 
 
 def test_statistics_computed_again_are_the_machines() -> None:
     """A merge that is taken apart again passes through every function, and must come out where it went in."""
-    found = apply([Merge((1, 3)), Split(1, tracks=(3,))], machine(), SEED)
+    found = apply([Merge((1, 3)), Split(1, tracks=(3,))], machine())
     before = people(machine())
     assert people(found)[1] == before[1]
     renumbered = dataclasses.replace(people(found)[4], id=3, name="Person 3")
@@ -78,23 +81,23 @@ def test_statistics_computed_again_are_the_machines() -> None:
 
 
 def test_a_rename_changes_the_name_and_nothing_else() -> None:
-    found = apply([Rename(2, "  Ada\u202e \n Lovelace ")], machine(), SEED)
+    found = apply([Rename(2, "  Ada\u202e \n Lovelace ")], machine())
     assert people(found)[2].name == "Ada Lovelace"
     named = tuple(dataclasses.replace(p, name=f"Person {p.id}") for p in found.people)
     assert_same(dataclasses.replace(found, people=named), machine())
 
 
 def test_an_empty_name_resets() -> None:
-    found = apply([Rename(2, "Ada"), Rename(2, " \u200d ")], machine(), SEED)
+    found = apply([Rename(2, "Ada"), Rename(2, " \u200d ")], machine())
     assert people(found)[2].name == "Person 2"
 
 
 def test_a_merge_goes_into_the_lowest_number_and_is_computed_as_the_analysis_does() -> None:
-    found = apply([Merge((3, 1))], machine(), SEED)
+    found = apply([Merge((3, 1))], machine())
     assert [person.id for person in found.people] == [1, 2]
     merged = people(found)[1]
     seen = found.observations[found.observations.person == 1]
-    assert merged == person_statistics(1, seen, 8.0, 0.0, b"three", SEED)
+    assert merged == person_statistics(1, seen, 8.0, 0.0, b"three", **ANALYSIS)
     assert (merged.tracks, merged.frames_seen) == ((0, 2, 3), 120)
     assert merged.measured + sum(merged.unmeasured.values()) == pytest.approx(8.0)
     assert found.totals == machine().totals
@@ -111,39 +114,39 @@ def test_a_merge_goes_into_the_lowest_number_and_is_computed_as_the_analysis_doe
     ],
 )
 def test_a_merged_person_keeps_a_name_that_somebody_gave(edits: list[Edit], name: str) -> None:
-    assert people(apply(edits, machine(), SEED))[1].name == name
+    assert people(apply(edits, machine()))[1].name == name
 
 
 def test_people_who_are_seen_side_by_side_cannot_be_merged() -> None:
     with pytest.raises(UsageError, match=r"Ada and Person 2 are in the picture side by side in 70 frames.*0\.0 s"):
-        apply([Rename(1, "Ada"), Merge((1, 2, 3))], machine(), SEED)
+        apply([Rename(1, "Ada"), Merge((1, 2, 3))], machine())
 
 
 def test_a_few_shared_frames_are_double_detections_of_which_the_better_stays() -> None:
     poor = make_rows(range(48, 100), 1, expression=SAD, box=(110, 80, 60, 60))
     poor = poor.with_columns(quality=np.full(len(poor), 0.1, np.float32))
     found = summary([make_rows(range(51), 0, expression=HAPPY), poor], [make_track(0), make_track(1, who=1)])
-    merged = apply([Merge((1, 2))], found, SEED)
+    merged = apply([Merge((1, 2))], found)
     (person,) = merged.people
     assert len(merged.observations) == person.frames_seen == 100
     assert person.emotion_counts[HAPPY] == 51
-    assert merged.totals == totals(merged.observations, frames=200, damaged=0, analysed=8.0, seed=SEED)
+    assert merged.totals == totals(merged.observations, frames=200, damaged=0, analysed=8.0, **ANALYSIS)
     assert sum(merged.totals.emotion_counts) == 100
     with pytest.raises(UsageError):
         wider = make_rows(range(52), 0, expression=HAPPY)
-        apply([Merge((1, 2))], summary([wider, poor], [make_track(0), make_track(1, who=1)]), SEED)
+        apply([Merge((1, 2))], summary([wider, poor], [make_track(0), make_track(1, who=1)]))
 
 
 def test_a_split_finds_what_the_merge_had_set_aside() -> None:
     poor = make_rows(range(48, 100), 1, expression=SAD, box=(110, 80, 60, 60))
     found = summary([make_rows(range(51), 0), poor], [make_track(0), make_track(1, who=1)])
-    parted = apply([Merge((1, 2)), Split(1, tracks=(1,))], found, SEED)
+    parted = apply([Merge((1, 2)), Split(1, tracks=(1,))], found)
     assert len(parted.observations) == len(found.observations)
     assert [(p.id, p.tracks, p.frames_seen) for p in parted.people] == [(1, (0,), 51), (3, (1,), 52)]
 
 
 def test_a_split_by_tracks_makes_a_new_person_with_the_next_number() -> None:
-    found = apply([Split(1, tracks=(2,))], machine(), SEED)
+    found = apply([Split(1, tracks=(2,))], machine())
     assert [(p.id, p.name, p.tracks, p.thumbnail) for p in found.people if p.id in (1, 4)] == [
         (1, "Person 1", (0,), b"zero"),
         (4, "Person 4", (2,), b"two"),
@@ -152,12 +155,12 @@ def test_a_split_by_tracks_makes_a_new_person_with_the_next_number() -> None:
 
 
 def test_numbers_are_never_used_twice() -> None:
-    found = apply([Split(1, tracks=(2,)), Merge((1, 4)), Split(1, tracks=(2,))], machine(), SEED)
+    found = apply([Split(1, tracks=(2,)), Merge((1, 4)), Split(1, tracks=(2,))], machine())
     assert sorted(people(found)) == [1, 2, 3, 5]
 
 
 def test_a_split_by_time_takes_everything_from_that_moment_on_even_within_a_track() -> None:
-    found = apply([Split(2, at=1.0)], machine(), SEED)
+    found = apply([Split(2, at=1.0)], machine())
     assert (people(found)[2].last_seen, people(found)[4].first_seen) == (1.0, 1.0)
     assert people(found)[2].tracks == people(found)[4].tracks == (1,)
 
@@ -165,8 +168,8 @@ def test_a_split_by_time_takes_everything_from_that_moment_on_even_within_a_trac
 def test_a_split_takes_the_frame_that_is_on_the_screen_at_that_moment() -> None:
     """A player that is stopped on frame 25 reports a time from 1.0 to 1.04 seconds, rounded to microseconds."""
     for moment in (1.0, 1.0 - 1e-6, 1.02, 1.039):
-        assert people(apply([Split(2, at=moment)], machine(), SEED))[4].first_seen == 1.0
-    assert people(apply([Split(2, at=1.04 - 1e-6)], machine(), SEED))[4].first_seen == pytest.approx(1.04)
+        assert people(apply([Split(2, at=moment)], machine()))[4].first_seen == 1.0
+    assert people(apply([Split(2, at=1.04 - 1e-6)], machine()))[4].first_seen == pytest.approx(1.04)
 
 
 def test_a_thumbnail_goes_to_whom_it_shows_when_its_track_is_split() -> None:
@@ -174,7 +177,7 @@ def test_a_thumbnail_goes_to_whom_it_shows_when_its_track_is_split() -> None:
     best = rows.quality.copy()
     best[150] = np.float32(0.8)
     found = summary([rows.with_columns(quality=best)], [make_track(0, 0, 199, quality=float(np.float32(0.8)))])
-    parted = people(apply([Split(1, at=4.0)], found, SEED))
+    parted = people(apply([Split(1, at=4.0)], found))
     assert (parted[1].thumbnail, parted[2].thumbnail) == (b"", found.people[0].thumbnail)
 
 
@@ -196,19 +199,19 @@ def test_a_thumbnail_goes_to_whom_it_shows_when_its_track_is_split() -> None:
 )
 def test_an_edit_that_cannot_be_is_refused_in_words(edit: Edit, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        apply([edit], machine(), SEED)
+        apply([edit], machine())
 
 
 def test_who_was_merged_away_is_gone() -> None:
     with pytest.raises(UsageError, match="no person 3"):
-        apply([Merge((1, 3)), Rename(3, "Ada")], machine(), SEED)
+        apply([Merge((1, 3)), Rename(3, "Ada")], machine())
 
 
 def test_nobody_can_be_edited_in_a_result_without_people() -> None:
     nobody = summary([], [])
-    assert_same(apply([], nobody, SEED), nobody)
+    assert_same(apply([], nobody), nobody)
     with pytest.raises(UsageError, match="the people are none"):
-        apply([Rename(1, "Ada")], nobody, SEED)
+        apply([Rename(1, "Ada")], nobody)
 
 
 edits = st.one_of(
@@ -226,11 +229,11 @@ def test_whatever_is_edited_no_time_and_no_face_gets_lost(wanted: list[Edit]) ->
     done: list[Edit] = []
     for edit in wanted:
         try:
-            apply([*done, edit], MACHINE, SEED)
+            apply([*done, edit], MACHINE)
         except UsageError:
             continue
         done.append(edit)
-    found = apply(done, MACHINE, SEED)
+    found = apply(done, MACHINE)
     rows = found.observations
     assert {person.id for person in found.people} == set(np.unique(rows.person).tolist())
     assert len(rows) == len(MACHINE.observations)
@@ -241,7 +244,7 @@ def test_whatever_is_edited_no_time_and_no_face_gets_lost(wanted: list[Edit]) ->
         assert person.name == clean_name(person.name) != ""
         assert person.measured + sum(person.unmeasured.values()) == pytest.approx(8.0)
         assert person.frames_seen == (rows.person == person.id).sum()
-    assert_same(found, apply([from_json(json.loads(json.dumps(to_json(edit)))) for edit in done], MACHINE, SEED))
+    assert_same(found, apply([from_json(json.loads(json.dumps(to_json(edit)))) for edit in done], MACHINE))
 
 
 @given(st.text())

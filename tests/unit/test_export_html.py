@@ -1,6 +1,7 @@
 """The HTML report: one file, no network, nothing foreign runs, readable by everybody."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from factories import (
     UGLY_NAMES,
+    doubtful_report,
     make_report,
     no_people,
     observations,
@@ -70,7 +72,7 @@ def parsed(html: str) -> Page:
     return Page(html)
 
 
-@pytest.mark.parametrize("make", [make_report, no_people, one_frame, unusable_person])
+@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, one_frame, unusable_person])
 def test_every_report_is_a_well_formed_page(make) -> None:
     parsed = Page(page(make()))
     assert [tag for tag, _ in parsed.elements].count("h1") == 1
@@ -151,6 +153,30 @@ def test_page_says_what_was_seen(parsed: Page) -> None:
         "Article 5(1)(f)",
     ):
         assert words in parsed.text, words
+
+
+def test_page_says_how_much_was_unsure_and_what_that_is() -> None:
+    text = re.sub(r"\s+", " ", Page(page(doubtful_report())).text)
+    assert "unsure: best expression below 50 %" in text
+    assert "Where the model was unsure (best expression below 50 %), the best expression counts all the same." in text
+    assert "unsure 11 % of the measured time" in text and "unsure 0 % of the measured time" in text
+    assert "measured 3.2 s" in text and "measured, unsure 0.4 s" in text
+
+
+def test_numbers_count_certain_frames_beside_all_frames() -> None:
+    parsed = Page(page(doubtful_report()))
+    heads = [text for tag, text in parsed.texts if tag == "th"]
+    assert {"of these certain", "of this unsure"} <= set(heads)
+    cells = [text for tag, text in parsed.texts if tag == "td"]
+    happy = 5 * EXPRESSIONS.index("happy")
+    assert cells[happy + 3 : happy + 5] == ["30", "20"]
+
+
+def test_a_smoothed_timeline_is_said_to_be_one() -> None:
+    report = make_report()
+    smooth = dataclasses.replace(report, settings=report.settings | {"smooth": 1.5})
+    assert "The drawing is smoothed over 1.5 s; the numbers are not." in Page(page(smooth)).text
+    assert "smoothed" not in Page(page(report)).text
 
 
 def test_words_never_claim_a_feeling() -> None:

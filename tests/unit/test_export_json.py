@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import TINY_JPEG, UGLY_NAMES, make_report, no_people, one_frame, unusable_person
+from factories import TINY_JPEG, UGLY_NAMES, doubtful_report, make_report, no_people, one_frame, unusable_person
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import OutputUnwritable, UsageError
 from visagram.export import CHOICES, FORMATS, save
 from visagram.export.json import SCHEMAS, dumps, report_dict, schema
 from visagram.report import Report
 
-REPORTS = [make_report, no_people, one_frame, unusable_person]
+REPORTS = [make_report, doubtful_report, no_people, one_frame, unusable_person]
 
 
 def strict(text: str) -> object:
@@ -102,6 +102,20 @@ def test_face_statistics_hold_the_contract(tmp_path: Path) -> None:
     assert len(second["segments"]) == 2
 
 
+def test_certain_frames_are_counted_beside_all_frames(tmp_path: Path) -> None:
+    report = doubtful_report()
+    save(report, tmp_path, ["json"])
+    face = strict((tmp_path / "face_1_statistics.json").read_text("utf-8"))
+    whole = strict((tmp_path / "report.json").read_text("utf-8"))
+    assert isinstance(face, dict) and isinstance(whole, dict)
+    for part in (face, whole["people"][0]):
+        assert part["emotion_counts"] == dict.fromkeys(EXPRESSIONS, 0) | {"happy": 30, "neutral": 60}
+        assert part["certain_counts"] == dict.fromkeys(EXPRESSIONS, 0) | {"happy": 20, "neutral": 60}
+        assert part["unsure"] == pytest.approx(0.4)
+    assert whole["totals"]["certain_counts"] == dict.fromkeys(EXPRESSIONS, 0) | {"happy": 20, "sad": 50, "neutral": 60}
+    assert whole["totals"]["unsure"] == pytest.approx(0.4)
+
+
 def test_person_without_a_usable_frame_has_no_example_and_no_dominant_expression(tmp_path: Path) -> None:
     save(unusable_person(), tmp_path, ["json"])
     only = strict((tmp_path / "face_1_statistics.json").read_text("utf-8"))
@@ -130,7 +144,7 @@ def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
 def test_text_ends_with_a_newline_and_is_indented_by_two(tmp_path: Path) -> None:
     save(make_report(), tmp_path, ["json"])
     text = (tmp_path / "report.json").read_text("utf-8")
-    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.0",\n')
+    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.1",\n')
     assert text.endswith("}\n")
 
 

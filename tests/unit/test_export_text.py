@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from factories import (
     UGLY_NAMES,
+    doubtful_report,
     make_report,
     no_people,
     observations,
@@ -102,6 +103,12 @@ def test_summary_says_who_when_and_what() -> None:
     assert "  not measured: turned away 0.4 s" in lines
     assert "  not measured: blurred 0.4 s, not in the picture 1.6 s" in lines
     assert lines[-1] == "Warning: 2 frames were damaged."
+
+
+def test_summary_says_what_was_unsure() -> None:
+    lines = doubtful_report().summary().splitlines()
+    assert "  unsure 11 % (best expression below 50 %)" in lines
+    assert "unsure" not in make_report().summary()
 
 
 def test_summary_of_nobody_and_of_somebody_never_measured() -> None:

@@ -2,78 +2,49 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
+from sheets import OTHERS, VOTES, draw, write
+from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
-from visagram.learn.data import CELL, OTHER_COLUMNS, VOTE_COLUMNS, Faces48, augment, read_sheets, trainable
-from visagram.learn.export import expected_calibration_error, fit_temperature, softmax64
-from visagram.learn.network import ExpressionNetwork
-from visagram.learn.train import RECIPES, one_cycle, predict, train
+from visagram.evaluate.data import Votes
+from visagram.learn import distil
+from visagram.learn.build import build
+from visagram.learn.calibrate import Calibration, softmax64
+from visagram.learn.checkpoint import Checkpoint, finished
+from visagram.learn.data import Faces48, divide, read_sheets
+from visagram.learn.distil import SOFT, Teachers
+from visagram.learn.export import export
+from visagram.learn.network import folded
+from visagram.learn.predict import predict
+from visagram.learn.recipes import RECIPES
+from visagram.learn.train import one_cycle, train
 from visagram.models.catalog import read_card
 from visagram.models.emotion import OnnxClassifier
 
-TINY = dataclasses.replace(RECIPES["tiny"], epochs=2)
-COLUMNS, ROWS = 10, 10
+TINY = dataclasses.replace(RECIPES["tiny"], batch=8)
 
 
 def _quiet(stage, completed, total):
     pass
 
 
-def _draw(folder):
-    """A sheet of stripes whose angle is the expression, with votes; two thirds to train on."""
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    down, across = np.mgrid[0:CELL, 0:CELL]
-    sheet = np.empty((ROWS * CELL, COLUMNS * CELL), np.uint8)
-    rows = []
-    for number in range(ROWS * COLUMNS):
-        row, column = divmod(number, COLUMNS)
-        expression = number % len(EXPRESSIONS)
-        angle = np.pi * expression / len(EXPRESSIONS)
-        face = (
-            120 + 80 * np.sin((across * np.cos(angle) + down * np.sin(angle)) / 3) + random.normal(0, 8, (CELL, CELL))
-        )
-        sheet[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = face.clip(0, 255)
-        votes = dict.fromkeys([*VOTE_COLUMNS.values(), *OTHER_COLUMNS], 0)
-        votes[VOTE_COLUMNS[EXPRESSIONS[expression]]] = 8
-        votes[VOTE_COLUMNS["neutral"]] += 2
-        place = {
-            "split": "validation" if number % 3 == 0 else "train",
-            "sheet": "sheet.png",
-            "row": row,
-            "column": column,
-        }
-        rows.append(place | votes)
-    cv2.imwrite(str(folder / "sheet.png"), sheet)
-    _write(folder, rows)
-    return rows
-
-
-def _write(folder, rows):
-    with (folder / "labels.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 @pytest.fixture(scope="module")
 def sheets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("learn") / "sheets"
-    _draw(folder)
+    draw(folder)
     return folder
 
 
@@ -88,10 +59,10 @@ def run(sheets, tmp_path_factory):
 def _state(folder):
     """Every tensor of a checkpoint, and what it says about itself without the seconds that it took."""
     with safe_open(str(folder / "checkpoint.safetensors"), "np") as stored:
-        meta = stored.metadata()
+        meta = {name: json.loads(text) for name, text in stored.metadata().items()}
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-    history = [epoch | {"seconds": 0} for epoch in json.loads(meta["history"])]
-    return tensors, meta | {"history": history}
+    history = [epoch | {"seconds": 0} for epoch in meta["history"]]
+    return tensors, meta | {"history": history, "partial": meta["partial"] | {"seconds": 0}}
 
 
 def _identical(ours, theirs):
@@ -112,7 +83,7 @@ def test_a_run_writes_a_model_with_a_card_that_the_catalog_opens(run):
     assert len(card.facts["history"]) == TINY.epochs
     for text in ("licence", "trained_on", "intended_use", "limits"):
         assert card.facts[text]
-    posteriors = OnnxClassifier(card, threads=1).classify(np.zeros((3, CELL, CELL), np.uint8))
+    posteriors = OnnxClassifier(card, threads=1).classify(np.zeros((3, CROP, CROP), np.uint8))
     np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
 
 
@@ -125,24 +96,73 @@ def test_only_whole_files_are_left(run):
 
 
 def _network(run):
-    tensors, _ = _state(run)
-    network = ExpressionNetwork(TINY.widths, TINY.blocks)
-    network.load_state_dict(
-        {k[9:]: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("averaged.")}
-    )
-    return network
+    return folded(finished(run).network)
 
 
 @pytest.mark.parametrize("count", [1, 2, 17])
 def test_the_onnx_file_computes_what_torch_computes(run, count):
-    luma = np.random.default_rng(count).integers(0, 256, (count, CELL, CELL)).astype(np.uint8)
+    luma = np.random.default_rng(count).integers(0, 256, (count, CROP, CROP)).astype(np.uint8)
     session = onnxruntime.InferenceSession(run / "visagram-emotion.onnx", providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"luma": luma[:, None].astype(np.float32)})
+    posteriors = OnnxClassifier(read_card("visagram-emotion", run), threads=1).classify(luma)
     np.testing.assert_allclose(logits, predict(_network(run), luma), atol=1e-4)
+    np.testing.assert_allclose(posteriors, _calibration(run).apply(logits), atol=1e-5)
+
+
+def _calibration(run):
+    facts = read_card("visagram-emotion", run).facts
+    how = facts["calibration"]
+    return Calibration(how["kind"], facts["temperature"], np.array(how["scale"]), np.array(how["bias"]))
+
+
+def test_a_calibration_by_expression_is_applied_once(run, tmp_path):
+    """Where the network favours some expressions, its card's factors and summands undo that, in the classifier too."""
+    random = np.random.default_rng(0)
+    luma = random.integers(0, 256, (600, CROP, CROP)).astype(np.uint8)
+    network = finished(run).network
+    honest = softmax64(predict(network, luma))
+    votes = np.eye(7)[[random.choice(7, p=row) for row in honest]] * 10
+    with torch.no_grad():
+        network.head.bias += torch.tensor([3.0, 0, 0, -3, 0, 0, 2])
+    judged = Faces48(luma, Votes(votes, np.zeros(600)))
+    export(network, TINY, faces=judged.select(np.arange(9)), held_out=judged, history=[], folder=tmp_path)
+    card = read_card("visagram-emotion", tmp_path)
+    assert card.facts["calibration"]["kind"] == "vector"
+    posteriors = OnnxClassifier(card, threads=1).classify(luma)
+    np.testing.assert_allclose(posteriors, _calibration(tmp_path).apply(predict(network, luma)), atol=1e-5)
+    assert np.abs(posteriors - honest).mean() < 0.05
+
+
+def test_the_card_says_how_good_sure_and_steady_the_model_is(run):
+    facts = read_card("visagram-emotion", run).facts
+    curve = facts["calibration"]["risk_coverage"]
+    assert facts["unsure_below"] == curve["unsure_below"]
+    assert curve["points"][0][1] == 1.0
+    assert 0 < curve["coverage"] <= 1
+    assert facts["metrics"]["ece_15"] == facts["calibration"]["ece_15"]
+    assert set(facts["metrics"]["votes"]["pearson"]) <= set(EXPRESSIONS)
+    for name in ("accuracy", "macro_recall", "macro_f1", "ece_15"):
+        low, high = facts["metrics"]["intervals"][name]
+        assert low <= facts["metrics"][name] <= high
+    assert facts["metrics"]["intervals"]["recall"].keys() == facts["metrics"]["recall"].keys() == set(EXPRESSIONS)
+    assert np.sum(facts["confusion"]) == sum(b["faces"] for b in facts["reliability"]) == facts["metrics"]["faces"]
+    assert "without_copies" not in facts["metrics"]
+    assert {"mirror", "shift_1px", "scale_3pct", "darken", "mean"} < set(facts["total_variation"])
+    assert 0 < facts["speed"]["face_of_16_ms"] < facts["speed"]["one_face_ms"] * 2
+    assert read_card("visagram-emotion", run).for_report()["unsure_below"] == facts["unsure_below"]
+
+
+def test_the_card_also_judges_without_the_faces_that_training_held_too(run, sheets, tmp_path):
+    train_on, held_out = divide(sheets, None)
+    known = Faces48(held_out.luma[:5, :, ::-1], held_out.votes[np.arange(5)])
+    export(finished(run).network, TINY, faces=train_on.joined(known), held_out=held_out, history=[], folder=tmp_path)
+    found = read_card("visagram-emotion", tmp_path).facts["metrics"]
+    assert found["without_copies"]["faces"] == found["faces"] - 5
+    assert set(found["without_copies"]) == {*found} - {"split", "votes", "without_copies"}
 
 
 def test_exposure_and_contrast_hardly_matter_to_the_network(sheets, run):
-    luma = read_sheets(sheets, "validation").luma[:20]
+    luma = read_sheets(sheets, "validation")[0].luma[:20]
     darker = (luma * 0.7 + 10).astype(np.uint8)
     network = _network(run)
     assert np.abs(softmax64(predict(network, luma)) - softmax64(predict(network, darker))).max() < 0.1
@@ -160,24 +180,32 @@ def test_another_seed_gives_another_model(sheets, run, tmp_path):
 
 
 KILLED = """
-import os, sys
+import dataclasses, os, sys, torch
 from pathlib import Path
-from visagram.learn.train import RECIPES, train
+from visagram.learn.recipes import RECIPES
+from visagram.learn.train import train
+stop, every = int(sys.argv[3]), float(sys.argv[4])
 def progress(stage, completed, total):
-    if completed > total // 2:
+    if completed == stop:
         os._exit(9)
-train(Path(sys.argv[1]), Path(sys.argv[2]), RECIPES["tiny"], progress)
+torch.set_num_threads(int(sys.argv[5]))
+recipe = dataclasses.replace(RECIPES["tiny"], batch=8)
+train(Path(sys.argv[1]), Path(sys.argv[2]), recipe, progress, checkpoint_seconds=every)
 """
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_end(sheets, run, tmp_path):
-    killed = subprocess.run([sys.executable, "-c", KILLED, sheets, tmp_path], check=False)
+@pytest.mark.parametrize(("stop", "every", "kept"), [(11, 1000.0, 8), (11, 0.0, 11), (5, 0.0, 5)])
+def test_a_run_that_was_killed_goes_on_to_the_same_end(sheets, run, tmp_path, stop, every, kept):
+    """From the last epoch's end, or from within an epoch where checkpoints are written more often."""
+    # The order of sums depends on the number of threads.
+    arguments = [sheets, tmp_path, str(stop), str(every), str(torch.get_num_threads())]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
     assert killed.returncode == 9
-    assert _state(tmp_path)[1]["epoch"] == "1"
+    assert _state(tmp_path)[1]["step"] == kept
     assert not (tmp_path / "visagram-emotion.onnx").exists()
     steps = []
     train(sheets, tmp_path, TINY, lambda stage, completed, total: steps.append((completed, total)))
-    assert steps[0] == (steps[0][1] // 2 + 1, steps[0][1])
+    assert steps[0] == (kept + 1, 16)
     _identical(run, tmp_path)
     assert (tmp_path / "visagram-emotion.onnx").read_bytes() == (run / "visagram-emotion.onnx").read_bytes()
 
@@ -188,10 +216,28 @@ def test_a_finished_run_is_exported_again_without_training(sheets, run):
     assert (run / "visagram-emotion.onnx").read_bytes() == before
 
 
-@pytest.mark.parametrize("change", [{"seed": 7}, {"epochs": 9}, {"widths": (8, 24)}])
+@pytest.mark.parametrize("change", [{"seed": 7}, {"epochs": 9}, {"stem": 16}])
 def test_a_checkpoint_of_another_recipe_is_refused(sheets, run, change):
     with pytest.raises(DataError, match=next(iter(change))):
         train(sheets, run, dataclasses.replace(TINY, **change), _quiet)
+
+
+def test_a_checkpoint_of_other_faces_is_refused(run, tmp_path):
+    rows = draw(tmp_path / "sheets")
+    write(tmp_path / "sheets", rows[:-3])
+    with pytest.raises(DataError, match="data"):
+        train(tmp_path / "sheets", run, TINY, _quiet)
+
+
+def test_a_checkpoint_of_another_version_is_refused(sheets, run, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    Checkpoint.load(run / "checkpoint.safetensors").save(path)
+    tensors, facts = _state(tmp_path)
+    meta = {name: json.dumps(value) for name, value in facts.items()}
+    for change in ({"recipe": json.dumps(facts["recipe"] | {"warmth": 3})}, {"step": "x"}):
+        save_file(tensors, path, meta | change)
+        with pytest.raises(DataError, match="version"):
+            train(sheets, tmp_path, TINY, _quiet)
 
 
 def test_a_damaged_checkpoint_is_refused(sheets, run, tmp_path):
@@ -208,116 +254,109 @@ def test_the_loss_falls(run):
     assert 0 <= second["accuracy"] <= 1
 
 
-@pytest.fixture
-def spoilt(tmp_path):
-    """A folder like `sheets` to spoil, and its rows."""
-    rows = _draw(tmp_path / "sheets")
-    return tmp_path / "sheets", rows
+def test_after_every_epoch_a_sentence_says_how_it_went_and_what_is_left(sheets, tmp_path):
+    said = []
+    train(sheets, tmp_path, TINY, _quiet, say=said.append)
+    assert len(said) == TINY.epochs
+    assert said[0].startswith("Epoch 1 of 2: loss ")
+    assert said[-1].endswith("0 s left.")
 
 
-def test_a_folder_without_labels_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"labels\.csv"):
-        read_sheets(tmp_path, "train")
-    with pytest.raises(DataError, match=r"labels\.csv"):
-        train(tmp_path, tmp_path / "run", TINY, _quiet)
-
-
-def test_a_missing_column_is_named(spoilt):
-    folder, rows = spoilt
-    _write(folder, [{k: v for k, v in row.items() if k != "votes_fear"} for row in rows])
-    with pytest.raises(DataError, match="votes_fear"):
-        read_sheets(folder, "train")
-
-
-def test_a_split_without_faces_is_named(spoilt):
-    folder, _ = spoilt
-    with pytest.raises(DataError, match="test"):
-        read_sheets(folder, "test")
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no picture"])
-def test_a_missing_or_damaged_sheet_is_named(spoilt, content):
-    folder, _ = spoilt
-    (folder / "sheet.png").unlink()
-    if content is not None:
-        (folder / "sheet.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"sheet\.png"):
-        read_sheets(folder, "train")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"row": 99},
-        {"row": -1},
-        {"column": 10},
-        {"row": "x"},
-        {"votes_fear": "many"},
-        {"votes_sadness": ""},
-        {"votes_happiness": "-3"},
-    ],
-)
-def test_a_row_that_makes_no_sense_is_refused(spoilt, change):
-    folder, rows = spoilt
-    _write(folder, [rows[0], rows[1] | change, *rows[2:]])
-    with pytest.raises(DataError, match=r"labels\.csv"):
-        read_sheets(folder, "train")
-
-
-def test_a_sheet_outside_the_folder_is_refused(spoilt):
-    folder, rows = spoilt
-    (folder.parent / "elsewhere.png").write_bytes((folder / "sheet.png").read_bytes())
-    _write(folder, [row | {"sheet": "../elsewhere.png"} for row in rows])
-    with pytest.raises(DataError, match="elsewhere"):
-        read_sheets(folder, "train")
-
-
-def test_labels_that_are_no_text_are_refused(spoilt):
-    folder, _ = spoilt
-    (folder / "labels.csv").write_bytes(b"\xff\xfe\x00\x01" * 50)
-    with pytest.raises(DataError, match=r"labels\.csv"):
-        read_sheets(folder, "train")
-
-
-def test_too_few_faces_to_train_on_are_refused(spoilt, tmp_path):
-    folder, rows = spoilt
-    _write(folder, [row | dict.fromkeys([*VOTE_COLUMNS.values()], 0) for row in rows])
+def test_too_few_faces_to_train_on_are_refused(tmp_path):
+    folder = tmp_path / "sheets"
+    rows = draw(folder)
+    write(folder, [row | dict.fromkeys(VOTES.values(), 0) | {OTHERS[2]: 10} for row in rows])
     with pytest.raises(DataError, match="faces"):
         train(folder, tmp_path / "run", TINY, _quiet)
 
 
-def _faces(votes, others=0.0):
-    votes = np.float32(votes)
-    return Faces48(np.zeros((len(votes), CELL, CELL), np.uint8), votes, np.full(len(votes), others, np.float32))
+def test_a_fold_trains_on_both_splits_and_its_card_says_so(sheets, tmp_path):
+    train(sheets, tmp_path, dataclasses.replace(TINY, fold=4, epochs=1), _quiet)
+    facts = read_card("visagram-emotion", tmp_path).facts
+    assert "fold 4" in facts["metrics"]["split"]
+    assert f"{len(divide(sheets, 4)[0])} faces" in facts["trained_on"]
 
 
-def test_soft_labels_are_the_votes_without_slips():
-    targets = _faces([[8, 0, 0, 0, 0, 0, 2], [9, 1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0]]).targets()
-    np.testing.assert_allclose(targets[0], [0.8, 0, 0, 0, 0, 0, 0.2])
-    np.testing.assert_allclose(targets[1], [1, 0, 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(targets[2], [0.5, 0.5, 0, 0, 0, 0, 0])
+def test_a_student_learns_from_teachers_whose_posteriors_it_asks_for_once(sheets, run, tmp_path, monkeypatch):
+    said = []
+    train(sheets, tmp_path, TINY, lambda stage, *_: said.append(stage), teachers=[run])
+    assert "teach" in said
+    faces, held_out = divide(sheets, None)
+    with safe_open(str(tmp_path / SOFT), "np") as stored:
+        soft = np.exp(stored.get_tensor("log_posteriors").astype(np.float64))
+    network = finished(run).network
+    views = [softmax64(predict(network, luma)) for luma in (faces.luma, faces.luma[:, :, ::-1])]
+    np.testing.assert_allclose(soft, np.mean(views, axis=0), atol=2e-3)
+    assert (tmp_path / "visagram-emotion.onnx").read_bytes() != (run / "visagram-emotion.onnx").read_bytes()
+    monkeypatch.setattr(distil, "predict", lambda *_, **__: pytest.fail("asked again"))
+    again = Teachers.open([run], sheets, held_out).posteriors(faces, tmp_path, torch.device("cpu"), _quiet)
+    np.testing.assert_allclose(again.numpy(), soft, atol=2e-3)
+    with pytest.raises(DataError, match="teachers"):
+        train(sheets, tmp_path, TINY, _quiet)
 
 
-def test_faces_whose_votes_went_elsewhere_do_not_train():
-    assert len(trainable(_faces([[6, 0, 0, 0, 0, 0, 0]], others=4))) == 1
-    assert len(trainable(_faces([[4, 0, 0, 0, 0, 0, 0]], others=6))) == 0
-    assert len(trainable(_faces([[0] * 7], others=10))) == 0
+def test_a_teacher_that_saw_the_faces_to_judge_on_is_refused(sheets, run, tmp_path):
+    with pytest.raises(DataError, match="fold"):
+        train(sheets, tmp_path, dataclasses.replace(TINY, fold=2), _quiet, teachers=[run])
 
 
-def test_a_majority_is_more_than_half_of_all_votes():
-    assert _faces([[6, 0, 0, 0, 0, 0, 4]]).majority.tolist() == [True]
-    assert _faces([[5, 0, 0, 0, 0, 0, 5]]).majority.tolist() == [False]
-    assert _faces([[5, 0, 0, 0, 0, 0, 0]], others=5).majority.tolist() == [False]
+def test_a_teacher_of_other_data_is_refused(run, tmp_path):
+    rows = draw(tmp_path / "sheets")
+    write(tmp_path / "sheets", rows[:-3])
+    with pytest.raises(DataError, match="other data"):
+        train(tmp_path / "sheets", tmp_path / "run", TINY, _quiet, teachers=[run])
 
 
-def test_augmentation_keeps_range_and_shape_and_repeats_with_its_generator():
-    luma = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, CELL, CELL)).astype(np.float32))
-    first = augment(luma, torch.Generator().manual_seed(5))
-    assert first.shape == luma.shape
-    assert first.min() >= 0
-    assert first.max() <= 255
-    assert torch.equal(first, augment(luma, torch.Generator().manual_seed(5)))
-    assert not torch.equal(first, augment(luma, torch.Generator().manual_seed(6)))
+def test_a_teacher_that_is_missing_or_not_finished_is_refused(sheets, run, tmp_path):
+    with pytest.raises(DataError, match="holds no"):
+        train(sheets, tmp_path / "run", TINY, _quiet, teachers=[tmp_path])
+    stored = Checkpoint.load(run / "checkpoint.safetensors")
+    dataclasses.replace(stored, step=stored.step - 1).save(tmp_path / "checkpoint.safetensors")
+    with pytest.raises(DataError, match="not finished"):
+        train(sheets, tmp_path / "run", TINY, _quiet, teachers=[tmp_path])
+
+
+def test_the_loss_against_teachers_is_least_at_their_posteriors():
+    logits = torch.tensor([[2.0, 0, 0, 0, -1, 0, 1]])
+    soft = distil.softened(logits.softmax(dim=1), 1.5)
+    votes, shift = torch.full((1, 7), 1 / 7), torch.zeros(7)
+    there = distil.loss(logits, votes, shift, soft, 1.0, 1.5)
+    for step in torch.eye(7) * 0.3:
+        assert distil.loss(logits + step, votes, shift, soft, 1.0, 1.5) > there
+    moved = torch.linspace(0, 1, 7)
+    plain = torch.nn.functional.cross_entropy(logits + moved, votes)
+    assert torch.isclose(distil.loss(logits, votes, moved, None, 1.0, 1.5), plain)
+
+
+def test_two_views_that_agree_do_not_disagree():
+    view = torch.randn(4, 7, generator=torch.Generator().manual_seed(0))
+    assert distil.disagreement(torch.cat([view, view + 3.0])).abs() < 1e-6
+    other = view.roll(1, dims=1)
+    there, back = (float(distil.disagreement(torch.cat(pair))) for pair in ((view, other), (other, view)))
+    assert there == pytest.approx(back)
+    assert there > 0.1
+
+
+def test_a_pretrained_teacher_is_trained_and_found_again(sheets, tmp_path):
+    recipe = dataclasses.replace(RECIPES["teacher"], side=32, epochs=1, calm_epochs=1, batch=16, share=0.6)
+    train(sheets, tmp_path, recipe, _quiet)
+    whole = (tmp_path / "visagram-emotion.onnx").read_bytes()
+    stored = Checkpoint.load(tmp_path / "checkpoint.safetensors")
+    assert {key.rsplit(".", 1)[1] for key in stored.part("optimiser")} == {"step", "exp_avg", "exp_avg_sq"}
+    train(sheets, tmp_path, recipe, lambda *_: pytest.fail("trained"))
+    assert (tmp_path / "visagram-emotion.onnx").read_bytes() == whole
+
+
+def test_a_shorter_run_is_calm_for_the_same_part_of_it():
+    small = RECIPES["small"]
+    assert small.lasting(None) == small.lasting(small.epochs) == small
+    assert (small.lasting(10).epochs, small.lasting(10).calm_epochs) == (10, 1)
+    assert small.lasting(1).calm_epochs == 1
+
+
+def test_an_unknown_architecture_is_named():
+    with pytest.raises(DataError, match="cathedral"):
+        build(dataclasses.replace(TINY, architecture="cathedral"), pretrained=False)
 
 
 def test_the_learning_rate_rises_then_falls():
@@ -328,13 +367,3 @@ def test_the_learning_rate_rises_then_falls():
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert 0 < rates[-1] < 0.01
-
-
-def test_the_temperature_undoes_overconfidence():
-    random = np.random.default_rng(0)
-    logits = random.normal(0, 2, (4000, 7))
-    labels = np.array([random.choice(7, p=row) for row in softmax64(logits)])
-    assert fit_temperature((2 * logits).astype(np.float32), labels) == pytest.approx(2, rel=0.1)
-    assert fit_temperature((0.7 * logits).astype(np.float32), labels) == pytest.approx(0.7, rel=0.1)
-    honest = expected_calibration_error(softmax64(logits), labels)
-    assert honest < 0.03 < expected_calibration_error(softmax64(2 * logits), labels)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import UGLY_NAMES, make_report, no_people, unusable_person
+from factories import UGLY_NAMES, doubtful_report, make_report, no_people, unusable_person
 from visagram import __version__
 from visagram.errors import DataError
 from visagram.export.methods import methods_text
@@ -56,6 +56,26 @@ def test_it_always_carries_the_caveat_with_its_source() -> None:
 def test_settings_that_are_not_the_defaults_are_named() -> None:
     text = methods_text([report(detect_every=1, region=(0, 0, 320, 200))])
     assert "The analysis used the default settings, except detect_every = 1 and region = [0, 0, 320, 200]." in text
+
+
+def test_it_says_what_unsure_means_and_how_much_was() -> None:
+    doubtful = doubtful_report().to_dict()
+    text = methods_text([doubtful, report()])
+    assert "a probability below 0.50. It is part of all shares" in text
+    assert "Of the measured time 4 % was unsure." in text
+    other = copy.deepcopy(report())
+    other["models"][-1]["unsure_below"] = 0.62
+    assert "below 0.50 or 0.62 (each model has a threshold of its own)" in methods_text([doubtful, other])
+    for part in [*doubtful["people"], doubtful["totals"]]:
+        part["unsure"] = None
+    assert "was unsure" not in methods_text([doubtful]), "a report of an older version does not say"
+
+
+def test_a_smoothed_timeline_is_said_to_be_drawn_only() -> None:
+    assert "smoothed" not in methods_text([report()])
+    text = methods_text([report(smooth=2.0)])
+    assert "except smooth = 2.0." in text
+    assert "Timelines are drawn with probabilities smoothed over time (a centred Gaussian filter" in text
 
 
 def test_each_source_stands_on_a_line_of_its_own() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import JPEG, PICTURE, Actor, FakeStages, KnowingDetector, World, moving, still
+from fakes import JPEG, PICTURE, Actor, BrightnessClassifier, FakeStages, KnowingDetector, World, moving, still
 from visagram.core.pipeline import PORTRAITS, Stretch
+from visagram.core.stages import Framing
 from visagram.core.tracking import BIRTH
 from visagram.core.types import Observations, Reason
 
@@ -55,6 +56,26 @@ def test_a_face_gets_one_row_in_every_frame(length):
     assert (tracks[0].first_frame, tracks[0].last_frame) == (0, length - 1)
     assert max(len(part) for part in rounds) <= BATCH + 1
     assert len(rounds) == max(1, ceil((length - 1) / BATCH))
+
+
+def test_a_classifier_that_wants_boxes_gets_them_in_colour_and_only_where_a_face_may_vote():
+    small = Actor(still(20, 20, 10), range(10, 30))
+    parts = FakeStages(World(40, [Actor(still(100, 80, 64)), small]))
+    parts.classifier = BrightnessClassifier(Framing(aligned=False))
+    stretch = Stretch(parts.world.frames(), parts.stages(), picture=PICTURE, every=EVERY, batch=BATCH)
+    rows = Observations.concatenate(list(stretch))
+    usable = rows.reason == Reason.NONE
+    assert 0 < usable.sum() < len(rows)
+    assert parts.classifier.shapes == {(64, 64, 3)}
+    assert parts.classifier.judged == usable.sum() == len(parts.cropper.boxed)
+    assert np.isfinite(rows.posterior[usable]).all()
+    assert np.isnan(rows.posterior[~usable]).all()
+
+
+def test_a_classifier_that_wants_aligned_crops_costs_no_colours():
+    _, _, parts, _ = _run(World(40, [Actor(still(100, 80))]))
+    assert parts.classifier.shapes == {(48, 48)}
+    assert parts.cropper.boxed == []
 
 
 def test_without_frames_there_is_nothing():

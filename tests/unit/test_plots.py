@@ -7,8 +7,18 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from factories import make_report, no_people, observations, one_frame, report_of, unusable_person, video_facts
+from factories import (
+    doubtful_report,
+    make_report,
+    no_people,
+    observations,
+    one_frame,
+    report_of,
+    unusable_person,
+    video_facts,
+)
 from visagram.core.bins import MAX_BINS, bin_person, runs
+from visagram.core.certainty import unsure
 from visagram.core.types import EXPRESSIONS, Observations
 from visagram.plots import PALETTE, PATTERNS, distribution, timeline
 
@@ -77,6 +87,26 @@ def test_absence_and_unmeasured_presence_differ() -> None:
     assert shown == [[(1.2, 1.6)], [(3.6, 4.0)]]
 
 
+def test_what_was_unsure_is_covered() -> None:
+    """Person 1 is unsure in the first 0.4 s."""
+    figure = timeline(doubtful_report())
+    (trace,) = [trace for trace in figure.data if trace.name == "unsure"]
+    assert stretches(trace) == [(0.0, 0.4)]
+    assert np.nanmin(trace.y) == 0 and np.nanmax(trace.y) == 1 and trace.showlegend
+    texts = next(trace.text for trace in figure.data if trace.hovertemplate)
+    assert (texts[0], texts[5]) == ("apparent expression happy, 42 %, unsure", "apparent expression happy, 76 %")
+    assert not [trace for trace in timeline(make_report()).data if trace.name == "unsure"]
+
+
+def test_a_smoothed_timeline_is_drawn_of_smoothed_posteriors_and_marks_what_was_measured() -> None:
+    report = doubtful_report()
+    by_setting = dataclasses.replace(report, settings=report.settings | {"smooth": 3.0})
+    assert timeline(by_setting) == report.figure(smooth=3.0) != report.figure()
+    assert by_setting.figure(smooth=0.0) == report.figure()
+    (trace,) = [trace for trace in by_setting.figure().data if trace.name == "unsure"]
+    assert stretches(trace) == [(0.0, 0.4)]
+
+
 def test_hover_says_who_what_and_how_probable() -> None:
     hover = [trace for trace in timeline(make_report()).data if trace.hovertemplate]
     assert [trace.hovertemplate.split(":")[0] for trace in hover] == ["Person 1", "Person 2"]
@@ -108,14 +138,14 @@ def test_bins_weigh_rows_by_their_span() -> None:
     rows = observations(1, [0, 1], [HAPPY, SAD]).with_columns(
         time=np.array([0.0, 0.075]), span=np.array([0.075, 0.025])
     )
-    bins = bin_person(rows, 0.0, 0.1)
+    bins = bin_person(rows, 0.0, 0.1, unsure(rows, 0.5))
     assert bins.posterior.shape == (1, 7)
     assert bins.posterior[0, HAPPY] == pytest.approx(0.75 * 0.76 + 0.25 * 0.04)
 
 
 def test_one_row_may_fill_many_bins() -> None:
     rows = observations(1, [0, 1], [HAPPY, SAD]).with_columns(time=np.array([0.0, 2.0]), span=np.array([2.0, 1.0]))
-    best = bin_person(rows, 0.0, 4.0).posterior
+    best = bin_person(rows, 0.0, 4.0, unsure(rows, 0.5)).posterior
     assert np.isnan(best[30:]).all()
     assert best[:30].argmax(axis=1).tolist() == [HAPPY] * 20 + [SAD] * 10
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from factories import (
     UGLY_NAMES,
+    doubtful_report,
     make_report,
     no_people,
     observations,
@@ -45,7 +46,7 @@ def assert_equal(found: Report, expected: Report) -> None:
         np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
 
 
-@pytest.mark.parametrize("make", [make_report, no_people, one_frame, unusable_person])
+@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, one_frame, unusable_person])
 def test_round_trip(make, tmp_path: Path) -> None:
     assert_equal(open_report(saved(make(), tmp_path)), make())
 
@@ -151,6 +152,12 @@ HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
     (("totals",), None, "totals"),
     (("warnings",), [1], "warnings"),
     (("models",), [1], "models"),
+    (("models", 0, "unsure_below"), "often", "unsure_below"),
+    (("people", 0, "certain_counts", "bored"), 1, "seven expressions"),
+    (("people", 0, "unsure"), "long", "unsure"),
+    (("totals", "certain_counts"), 3, "certain_counts"),
+    (("settings", "smooth"), "much", "smooth"),
+    (("settings", "smooth"), 1e300, "smooth"),
     (("settings",), [], "settings"),
 ]
 
@@ -182,6 +189,16 @@ def test_newer_minor_version_with_more_fields_is_read(tmp_path: Path) -> None:
     content = json.loads(path.read_text("utf-8")) | {"schema_version": "1.7", "more": 1}
     path.write_text(json.dumps(content), "utf-8")
     assert_equal(read_report(tmp_path), make_report())
+
+
+@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, unusable_person])
+def test_certainty_is_counted_again_where_an_older_version_did_not_write_it(make, tmp_path: Path) -> None:
+    path = saved(make(), tmp_path) / "report.json"
+    content = json.loads(path.read_text("utf-8")) | {"schema_version": "1.0"}
+    for part in [*content["people"], content["totals"]]:
+        del part["certain_counts"], part["unsure"]
+    path.write_text(json.dumps(content), "utf-8")
+    assert_equal(read_report(tmp_path), make())
 
 
 def changed_table(folder: Path, change: Any) -> None:

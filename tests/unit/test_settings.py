@@ -18,6 +18,9 @@ OTHER = {
     "detect_every": (1, 2, 3),
     "detect_size": ("full", "640", "320"),
     "seed": (1, 2, 3),
+    "smooth": (0.5, 2.0, 10.0),
+    "emotion": ("deepface", "hf:a/b", "onnx:mine.onnx"),
+    "detector": ("deepface-retinaface", "other", "third"),
     "processes": (1, 2, 3),
     "max_pixels": (1000, 2000, 3000),
     "max_duration": (10.0, 20.0, 30.0),
@@ -25,6 +28,8 @@ OTHER = {
     "worker_memory": (1000, 2000, 3000),
     "stall_timeout": (1.0, 2.0, 3.0),
     "attempts": (1, 3, 4),
+    "models": ("here", "there", "/elsewhere"),
+    "offline": (True, True, True),
 }
 """Three values of each setting that are not the default."""
 
@@ -43,7 +48,7 @@ def _nothing_set(monkeypatch, tmp_path):
 def _toml(value):
     if isinstance(value, tuple):
         return str(list(value))
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _text(value):
@@ -127,6 +132,15 @@ BAD = [
     ("detect_size", "-640"),
     ("detect_size", "²"),
     ("seed", -1),
+    ("smooth", -0.1),
+    ("smooth", 10.1),
+    ("smooth", math.nan),
+    ("emotion", ""),
+    ("emotion", "a\x07b"),
+    ("detector", ""),
+    ("models", "a\0b"),
+    ("offline", "perhaps"),
+    ("offline", 1),
     ("processes", -1),
     ("processes", 257),
     ("max_pixels", 0),
@@ -140,6 +154,9 @@ BAD = [
 ]
 
 
+TEXTS = ("detect_size", "emotion", "detector", "models")
+
+
 def test_every_setting_can_be_wrong():
     assert {name for name, _ in BAD} == set(NAMES)
 
@@ -150,7 +167,7 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name, value):
         Settings(**{name: value})
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "detect_size"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in TEXTS])
 @pytest.mark.parametrize("source", ["file", "environment"])
 def test_text_that_is_no_value_is_refused_by_name_and_source(name, source, tmp_path, monkeypatch):
     if source == "file":
@@ -192,8 +209,20 @@ def test_settings_cannot_be_changed():
 def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
     kept = Settings(region=(1, 2, 3, 4)).for_report()
     assert kept["region"] == [1, 2, 3, 4]
-    times = {"start", "end", "sample_fps", "frame_interval"}
-    assert set(kept) == times | {"region", "min_face", "detect_every", "detect_size", "seed"}
+    times, faces = {"start", "end", "sample_fps", "frame_interval"}, {"region", "min_face"}
+    assert set(kept) == times | faces | {"detect_every", "detect_size", "seed", "smooth", "emotion", "detector"}
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False), ("FALSE", False)])
+def test_a_switch_can_be_set_in_words(text, value, monkeypatch):
+    monkeypatch.setenv("VISAGRAM_OFFLINE", text)
+    assert Settings.load().offline is value
+
+
+def test_the_folder_of_fetched_models_can_be_chosen(tmp_path):
+    assert Settings(models=str(tmp_path)).models_folder == tmp_path
+    assert Settings(models="near").models_folder == tmp_path / "near"
+    assert Settings().models_folder.name == "models"
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "", "1.5,2,3,4", "--1,2,3,4", "²,1,1,1"])

@@ -18,6 +18,7 @@ from visagram.core.statistics import (
 )
 from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Observations, Reason
 
+CHOSEN = {"seed": 0, "unsure_below": 0.5}
 HAPPY, NEUTRAL = EXPRESSIONS.index("happy"), EXPRESSIONS.index("neutral")
 
 
@@ -203,7 +204,7 @@ def test_measured_and_unmeasured_time_add_up_to_the_analysed_time(found, seed, a
     spans = np.random.default_rng(seed).uniform(0.01, 0.2, len(found))
     rows = make_rows(range(len(found)), 0, reason=[int(r) for r in found], span=spans)
     analysed = float(spans.sum()) + away + lost
-    person = person_statistics(1, rows, analysed, lost, b"", 0)
+    person = person_statistics(1, rows, analysed, lost, b"", **CHOSEN)
     assert set(person.unmeasured) == {NOT_VISIBLE, NOT_DECODED, *(r.label for r in list(Reason)[1:])}
     assert person.measured + sum(person.unmeasured.values()) == pytest.approx(analysed)
     assert person.unmeasured[NOT_VISIBLE] == pytest.approx(away, abs=1e-9)
@@ -216,7 +217,7 @@ def test_measured_and_unmeasured_time_add_up_to_the_analysed_time(found, seed, a
 
 def test_unusable_faces_are_seen_but_do_not_vote():
     rows = make_rows(range(10), 3, expression=HAPPY, reason=[Reason.NONE] * 6 + [Reason.BLURRED] * 4)
-    person = person_statistics(2, rows, 1.0, 0.0, b"", 0)
+    person = person_statistics(2, rows, 1.0, 0.0, b"", **CHOSEN)
     assert (person.id, person.name, person.tracks) == (2, "Person 2", (3,))
     assert (person.frames_seen, person.frames_usable) == (10, 6)
     assert person.emotion_counts == tuple(6 if k == HAPPY else 0 for k in range(7))
@@ -227,7 +228,7 @@ def test_unusable_faces_are_seen_but_do_not_vote():
 
 
 def test_a_person_who_was_never_usable_has_no_shares():
-    person = person_statistics(1, make_rows(range(10), 0, reason=Reason.TURNED), 1.0, 0.0, b"", 0)
+    person = person_statistics(1, make_rows(range(10), 0, reason=Reason.TURNED), 1.0, 0.0, b"", **CHOSEN)
     assert person.shares == person.mean_posterior == ()
     assert person.dominant is None
     assert person.emotion_counts == (0,) * 7

@@ -7,6 +7,7 @@ import dataclasses
 import io
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from factories import make_report, no_people, observations, one_frame, report_of
 from fakes import make_rows
 from visagram.core.compare import compare
 from visagram.core.edits import clean_name
-from visagram.core.statistics import Window, analysed_range, person_statistics, unsure, window_statistics, within
+from visagram.core.statistics import Window, analysed_range, person_statistics, window_statistics, within
 from visagram.core.types import EXPRESSIONS, Reason
 from visagram.errors import DataError, UsageError
 from visagram.export import study, view
@@ -28,6 +29,7 @@ from visagram.export.sheets import LARGEST, MOST_ERRORS, MOST_ROWS, parse_assign
 from visagram.export.study import StudyVideo, tidy_csv, tidy_page, tidy_parquet, tidy_rows, units
 from visagram.export.windows import WindowStatistics
 
+WHOLE: dict[str, Any] = {"seed": 0, "unsure_below": 0.5}
 HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
 
@@ -54,7 +56,7 @@ def test_a_row_is_a_video_and_a_person(folder: Path) -> None:
     assert (first["person"], second["person"], second["person_name"]) == (1, 2, "Person 2")
     person = make_report().people[0]
     assert (first["analysed"], first["screen_time"], first["measured"]) == (4.0, person.screen_time, person.measured)
-    assert (first["frames"], first["frames_measured"]) == (100, 90)
+    assert (first["frames"], first["frames_measured"], first["frames_certain"], first["unsure"]) == (100, 90, 90, 0.0)
     assert first["unmeasured_turned"] == pytest.approx(0.4)
     share = person.shares[HAPPY]
     assert (first["share_happy"], first["share_happy_low"], first["share_happy_high"]) == dataclasses.astuple(share)
@@ -103,7 +105,7 @@ def test_parquet_is_the_table(folder: Path) -> None:
     rows = tidy_rows([video(folder, name="=cmd()\udce9")])
     found = pq.read_table(pa.BufferReader(tidy_parquet(rows)))
     assert found.equals(rows)
-    assert found.schema.metadata[b"visagram.study"] == b"1.0"
+    assert found.schema.metadata[b"visagram.study"] == b"1.1"
     assert found["video"][0].as_py() == "=cmd()?"
 
 
@@ -149,7 +151,7 @@ def test_still_pictures_count_alike(tmp_path: Path) -> None:
     assert [(u.measured, u.values[EXPRESSIONS.index("surprise")]) for u in found] == [(1.0, 1.0)]
 
 
-# Windows and unsure faces.
+# Windows.
 
 
 def test_a_row_across_an_edge_counts_for_what_lies_inside() -> None:
@@ -169,9 +171,13 @@ def test_adjacent_windows_share_out_the_time(edges: list[float], seed: int) -> N
     reason = (random.random(len(frames)) < 0.3) * Reason.BLURRED
     rows = make_rows(frames, 0, expression=random.integers(0, 7, len(frames)), reason=reason)
     windows = [Window("", a, b) for a, b in pairwise(edges)]
-    whole = person_statistics(1, rows, 10.0, 0.0, b"", 0)
-    parts = window_statistics(1, rows, windows, (0.0, 10.0), 0)
+    random = np.random.default_rng(seed)
+    posterior = np.where(random.random(len(frames))[:, None] < 0.4, np.float32(1 / 7), rows.posterior)
+    rows = rows.with_columns(posterior=posterior)
+    whole = person_statistics(1, rows, 10.0, 0.0, b"", **WHOLE)
+    parts = window_statistics(1, rows, windows, (0.0, 10.0), **WHOLE)
     assert sum(part.measured for part in parts) == pytest.approx(whole.measured)
+    assert sum(part.unsure for part in parts) == pytest.approx(whole.unsure)
     assert sum(part.screen_time for part in parts) == pytest.approx(whole.screen_time)
     for reason in whole.unmeasured:
         assert sum(part.unmeasured[reason] for part in parts) == pytest.approx(whole.unmeasured[reason], abs=1e-6)
@@ -181,7 +187,7 @@ def test_adjacent_windows_share_out_the_time(edges: list[float], seed: int) -> N
 
 
 def test_somebody_who_is_not_in_a_window_has_no_times_and_no_shares() -> None:
-    (person,) = window_statistics(3, make_rows(range(10), 0), [Window("later", 5.0, 6.0)], (0.0, 8.0), 0)
+    (person,) = window_statistics(3, make_rows(range(10), 0), [Window("later", 5.0, 6.0)], (0.0, 8.0), **WHOLE)
     assert np.isnan(person.first_seen) and np.isnan(person.last_seen)
     assert (person.shares, person.segments, person.dominant) == ((), (), None)
     assert person.unmeasured["not_visible"] == 1.0
@@ -190,14 +196,6 @@ def test_somebody_who_is_not_in_a_window_has_no_times_and_no_shares() -> None:
 def test_the_analysed_range_begins_at_the_setting() -> None:
     assert analysed_range(None, 3.0) == (0.0, 3.0)
     assert analysed_range(2.0, 3.0) == (2.0, 5.0)
-
-
-def test_a_face_is_unsure_below_a_half() -> None:
-    rows = make_rows(range(4), 0, reason=[0, 0, 0, Reason.TURNED])
-    posterior = rows.posterior.copy()
-    posterior[0], posterior[1] = 1 / 7, [0.5, 0.5, 0, 0, 0, 0, 0]
-    assert unsure(rows.with_columns(posterior=posterior)).tolist() == [True, False, False, False]
-    assert unsure(rows[:0]).tolist() == []
 
 
 def test_windows_of_a_part_of_the_video_are_cut_to_it(tmp_path: Path) -> None:
@@ -350,10 +348,11 @@ def test_people_in_a_window_are_those_of_the_core(folder: Path) -> None:
     report, window = make_report(), Window("x", 0.5, 2.5)
     for found, person in zip(WindowStatistics().people(folder, window), report.people, strict=True):
         mine = report.observations[report.observations.person == person.id]
-        (expected,) = window_statistics(person.id, mine, [window], (0.0, 4.0), 0)
+        (expected,) = window_statistics(person.id, mine, [window], (0.0, 4.0), **WHOLE)
         assert (found["id"], found["name"], found["analysed"]) == (person.id, person.name, 2.0)
         assert (found["measured"], found["unmeasured"]) == (expected.measured, expected.unmeasured)
         assert tuple(found["emotion_counts"].values()) == expected.emotion_counts
+        assert (tuple(found["certain_counts"].values()), found["unsure"]) == (expected.certain_counts, expected.unsure)
         assert [tuple(share.values()) for share in found["shares"].values()] == [
             dataclasses.astuple(share) for share in expected.shares
         ]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fakes import make_result, make_rows, make_track, steady_timeline
+from visagram.core.certainty import UNSURE_BELOW
 from visagram.core.segments import plan
 from visagram.core.summary import summarise
 from visagram.core.types import EXPRESSIONS, Observations, Reason
@@ -15,7 +16,7 @@ THRESHOLD = 0.6
 def _summary(rows, tracks, frames=200, **options):
     (segment,) = plan(steady_timeline(frames, key_every=frames), 0, None, None)
     result = make_result(segment, rows, tracks, **options)
-    return summarise([result], analysed=frames / 25, threshold=THRESHOLD, seed=0)
+    return summarise([result], analysed=frames / 25, threshold=THRESHOLD, seed=0, unsure_below=UNSURE_BELOW)
 
 
 def test_somebody_who_comes_back_is_the_same_person():
@@ -107,7 +108,7 @@ def test_the_numbers_that_tracks_have_within_segments_do_not_matter():
             )
             for segment, ours in zip((first, second), numbers, strict=True)
         ]
-        rows = summarise(results, analysed=20, threshold=THRESHOLD, seed=0).observations
+        rows = summarise(results, analysed=20, threshold=THRESHOLD, seed=0, unsure_below=UNSURE_BELOW).observations
         return {frozenset(zip(part.frame.tolist(), part.box[:, 0].tolist(), strict=True)) for part in _per_person(rows)}
 
     assert summarised([(0, 1), (0, 1)]) == summarised([(0, 1), (1, 0)]) == summarised([(4, 2), (7, 9)])

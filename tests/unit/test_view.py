@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from factories import TINY_JPEG, make_report, no_people, one_frame, posteriors, report_of, video_facts
 from fakes import make_rows, make_track
+from visagram.core.certainty import unsure
 from visagram.core.edits import Merge, Rename, Split
 from visagram.core.moments import moments
 from visagram.core.statistics import person_statistics
@@ -258,13 +259,41 @@ def test_damaged_rows_are_refused(content: bytes | None, tmp_path: Path) -> None
 
 def test_tiles_on_disk_are_those_of_the_rows(machine: Path) -> None:
     report = make_report()
-    built = pyramid(report.observations, [1, 2], 0.0, 4.0)
+    built = pyramid(report.observations, [1, 2], 0.0, 4.0, unsure(report.observations, 0.5))
     assert view.tiles_index(machine) == {
         **{"levels": [{"bin": 0.1, "tiles": 1}], "bins_per_tile": 256, "start": 0.0, "end": 4.0, "people": [1, 2]},
         "unsure_below": 0.5,
     }
     assert view.read_tile(machine, 0, 0) == built.tile(0, 0)
     assert [view.read_tile(machine, *there) for there in ((0, 1), (1, 0), (-1, 0), (0, -1))] == [None] * 4
+
+
+def test_tiles_are_smoothed_where_the_setting_says_and_nothing_else_is(machine: Path, tmp_path: Path) -> None:
+    report = make_report()
+    smooth = dataclasses.replace(report, settings=report.settings | {"smooth": 2.0})
+    rows = smooth.smoothed()
+    assert not np.array_equal(rows.posterior, report.observations.posterior, equal_nan=True)
+    doubtful = unsure(report.observations, 0.5)
+    folder = written(tmp_path, smooth)
+    assert view.read_tile(folder, 0, 0) == pyramid(rows, [1, 2], 0.0, 4.0, doubtful).tile(0, 0)
+    before, after = contents(machine), contents(folder)
+    assert {name for name in after if after[name] != before[name]} == {"report.json", "tiles/0.bin"}
+    assert open_report(folder).people == report.people
+    assert open_report(folder).smooth == 2.0
+
+
+def test_a_view_of_an_older_version_says_nothing_of_certainty_until_it_is_edited(tmp_path: Path) -> None:
+    folder = written(tmp_path / "old")
+    content = json.loads((folder / "report.json").read_text("utf-8"))
+    for part in [*content["people"], content["totals"]]:
+        del part["certain_counts"], part["unsure"]
+    (folder / "report.json").write_text(json.dumps(content), "utf-8")
+    old = view.read_report_json(folder)
+    assert [(part["certain_counts"], part["unsure"]) for part in [*old["people"], old["totals"]]] == [(None, None)] * 3
+    view.write_edited_view(folder, [Rename(1, "Ada")], tmp_path / "edited")
+    new = view.read_report_json(tmp_path / "edited")
+    assert new["people"][0]["certain_counts"] == new["people"][0]["emotion_counts"]
+    assert new["totals"]["unsure"] == 0.0
 
 
 def test_tiles_cover_the_analysed_range(tmp_path: Path) -> None:
@@ -356,7 +385,8 @@ def test_two_hours_of_five_people_are_read_in_a_moment(tmp_path: Path) -> None:
         parts.append(rows.with_columns(person=np.full(len(rows), person, np.int32), posterior=posterior))
     rows = Observations.concatenate(parts)
     rows = rows[np.lexsort((rows.person, rows.frame))]
-    people = tuple(person_statistics(p, rows[rows.person == p], 7200.0, 0.0, TINY_JPEG, 0) for p in range(1, 6))
+    chosen = {"seed": 0, "unsure_below": 0.5}
+    people = tuple(person_statistics(p, rows[rows.person == p], 7200.0, 0.0, TINY_JPEG, **chosen) for p in range(1, 6))
     light = report_of(rows[:0], video_facts(frames=180_000))
     report = dataclasses.replace(light, people=people, observations=rows)
     folder = written(tmp_path, report)

@@ -18,8 +18,16 @@ from visagram.web.app import create_app
 
 TOKEN = "a-token-that-is-long-enough"
 REMOTE = "http://192.168.7.5:5000"
-OPEN = {"assets.static", "assets.favicon", "assets.expressions", "assets.palette", "assets.plotly", "assets.swagger"}
-OPEN |= {"pages.token", "pages.sign_in", "pages.health", "pages.robots"}
+OPEN = {
+    "assets.static",
+    "assets.favicon",
+    "assets.expressions",
+    "assets.palette",
+    "assets.plotly",
+    "assets.swagger",
+    "assets.diagrams",
+}
+OPEN |= {"assets.diagrams", "pages.token", "pages.sign_in", "pages.health", "pages.robots"}
 VALUES = {"name": "x", "filename": "x", "window_id": "w", "k": 0, "n": 1, "level": 0, "track": 1, "format": "csv"}
 VALUES |= {"figure": "timeline", "id": "no-such-id"}
 

@@ -16,15 +16,21 @@ FINEST_BIN = 0.1
 
 class Bins(NamedTuple):
     """One person over time. edges: (b + 1,) seconds. posterior: (b, 7), NaN where nothing was measured.
-    seen: (b,) whether the person was in the picture, measured or not."""
+    seen: (b,) whether the person was in the picture, measured or not. unsure: (b,) whether more than half of the
+    measured time was."""
 
     edges: NDArray[np.float64]
     posterior: NDArray[np.float64]
     seen: NDArray[np.bool_]
+    unsure: NDArray[np.bool_]
 
 
-def bin_person(rows: Observations, start: float, end: float) -> Bins:
-    """Posteriors averaged over equal bins from `start` to `end` (seconds), each row weighted by its span."""
+def bin_person(rows: Observations, start: float, end: float, doubtful: NDArray[np.bool_]) -> Bins:
+    """Posteriors averaged over equal bins from `start` to `end` (seconds), each row weighted by its span.
+
+    doubtful: (n,) which rows are unsure, as `certainty.unsure` says of what was measured, which `rows` may show
+    smoothed.
+    """
     number = int(np.clip((end - start) / FINEST_BIN, 1, MAX_BINS))
     edges = np.linspace(start, end, number + 1)
     row, bin, seconds = _spread(rows, edges)
@@ -34,7 +40,8 @@ def bin_person(rows: Observations, start: float, end: float) -> Bins:
     np.add.at(sums, bin[usable], rows.posterior[row[usable]] * seconds[usable, None])
     with np.errstate(invalid="ignore"):
         mean = sums / weight[:, None]
-    return Bins(edges, mean, np.bincount(bin, minlength=number) > 0)
+    doubt = np.bincount(bin, seconds * doubtful[row], minlength=number)
+    return Bins(edges, mean, np.bincount(bin, minlength=number) > 0, 2 * doubt > weight)
 
 
 def _spread(

@@ -60,15 +60,15 @@ class Split:
 Edit = Rename | Merge | Split
 
 
-def apply(edits: Iterable[Edit], machine: Summary, seed: int) -> Summary:
-    """People, observations and totals after `edits`, in their order. machine: what the analysis found. seed: that of
-    the analysis.
+def apply(edits: Iterable[Edit], machine: Summary, *, seed: int, unsure_below: float) -> Summary:
+    """People, observations and totals after `edits`, in their order. machine: what the analysis found. seed,
+    unsure_below: those of the analysis.
 
     Whoever no edit touched keeps the machine's statistics; the others' are computed as the analysis computes them. The
     totals change only where a merge found two faces of one person in a frame. Raises `UsageError` where an edit cannot
     be.
     """
-    state = _State(machine)
+    state = _State(machine, seed, unsure_below)
     for edit in edits:
         match edit:
             case Rename():
@@ -77,7 +77,7 @@ def apply(edits: Iterable[Edit], machine: Summary, seed: int) -> Summary:
                 state.merge(edit)
             case Split():
                 state.split(edit)
-    return state.summary(seed)
+    return state.summary()
 
 
 def clean_name(text: str) -> str:
@@ -98,6 +98,8 @@ class _State:
     """People while edits are applied to them. person: (n,) of each observation. highest: number ever used."""
 
     machine: Summary
+    seed: int
+    unsure_below: float
     person: NDArray[np.int32] = field(init=False)
     names: dict[int, str] = field(init=False)
     highest: int = field(init=False)
@@ -150,7 +152,7 @@ class _State:
         self.person[chosen] = self.highest
         self.names[self.highest] = default_name(self.highest)
 
-    def summary(self, seed: int) -> Summary:
+    def summary(self) -> Summary:
         before, found = self.machine.observations, self.machine.totals
         if np.array_equal(self.person, before.person):
             named = tuple(dataclasses.replace(p, name=self.names[p.id]) for p in self.machine.people)
@@ -166,17 +168,23 @@ class _State:
                 people.append(dataclasses.replace(known[number], name=self.names[number]))
                 continue
             ours = [track for track in self.machine.tracks if owners.get(track.track) == number]
-            people.append(self._person(number, table[table.person == number], ours, lost, seed))
+            people.append(self._person(number, table[table.person == number], ours, lost))
         if len(table) < len(before):
-            found = totals(table, frames=found.frames, damaged=found.frames_damaged, analysed=found.duration, seed=seed)
+            found = totals(
+                table,
+                frames=found.frames,
+                damaged=found.frames_damaged,
+                analysed=found.duration,
+                seed=self.seed,
+                unsure_below=self.unsure_below,
+            )
         return Summary(table, tuple(people), found, self.machine.tracks)
 
-    def _person(
-        self, number: int, seen: Observations, tracks: Sequence[TrackSummary], lost: float, seed: int
-    ) -> Person:
+    def _person(self, number: int, seen: Observations, tracks: Sequence[TrackSummary], lost: float) -> Person:
         best = max(tracks, key=lambda track: track.best_quality, default=None)
         thumbnail = best.thumbnail if best else b""
-        person = person_statistics(number, seen, self.machine.totals.duration, lost, thumbnail, seed)
+        of_person = (number, seen, self.machine.totals.duration, lost, thumbnail)
+        person = person_statistics(*of_person, seed=self.seed, unsure_below=self.unsure_below)
         return dataclasses.replace(person, name=self.names[number])
 
     def _portrayed(self) -> dict[int, int]:

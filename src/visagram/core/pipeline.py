@@ -91,7 +91,7 @@ class Stretch:
             tracked = self._track(frames, cuts, looks)
             crops = self._crop(frames, tracked)
             reasons, quality = judge(tracked.faces.boxes, tracked.faces.landmarks, crops, self._picture)
-            posteriors = self._classify(crops, reasons)
+            posteriors = self._classify(frames, tracked, crops, reasons)
             self._remember(frames, tracked, quality)
             yield _observations(frames, tracked, reasons, quality, posteriors)
 
@@ -163,11 +163,24 @@ class Stretch:
         ]
         return np.concatenate(parts) if parts else np.empty((0, 48, 48), np.uint8)
 
-    def _classify(self, crops: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _classify(
+        self, frames: Sequence[Frame], tracked: Tracked, crops: NDArray[np.uint8], reasons: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        classifier = self._stages.classifier
         posteriors = np.full((len(crops), len(EXPRESSIONS)), np.nan, np.float32)
         usable = reasons == Reason.NONE
-        posteriors[usable] = self._stages.classifier.classify(crops[usable])
+        wanted = crops[usable] if classifier.framing.aligned else self._boxes(frames, tracked, usable)
+        posteriors[usable] = classifier.classify(wanted)
         return posteriors
+
+    def _boxes(self, frames: Sequence[Frame], tracked: Tracked, usable: NDArray[np.bool_]) -> list[NDArray[np.uint8]]:
+        """Colour crops of the usable faces, for classifiers that do not take the aligned ones."""
+        cropper, framing = self._stages.cropper, self._stages.classifier.framing
+        return [
+            crop
+            for position in np.unique(tracked.position[usable])
+            for crop in cropper.boxes(frames[position], tracked.faces[usable & (tracked.position == position)], framing)
+        ]
 
     def _remember(self, frames: Sequence[Frame], tracked: Tracked, quality: NDArray[np.float32]) -> None:
         """Note how each track was seen, and keep a portrait where the round has a better one."""

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.types import Faces, Frame
+
+Crops = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+"""Faces cut out: (n, h, w) luma of one size, or a list of (h, w) luma and (h, w, 3) BGR crops of any size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a classifier wants faces to be cut out.
+
+    aligned: (48, 48) luma with eyes, nose and mouth in the template's places, which the pipeline has anyway. Otherwise
+    the face's box in colour at its own size, black beyond the picture. margin: added on each side, as a share of the
+    box. square: the shorter side is widened to the longer. upright: turned until the eyes are level.
+    """
+
+    aligned: bool = True
+    margin: float = 0.0
+    square: bool = False
+    upright: bool = False
+
+
+ALIGNED = Framing()
 
 
 class FrameSource(Protocol):
@@ -31,12 +53,20 @@ class FaceDetector(Protocol):
         """One `Faces` per frame; an empty one where there is no face."""
         ...
 
+    def close(self) -> None:
+        """Let go of the network; may be called again. Raises `ModelError` in `detect` from then on."""
+        ...
+
 
 class FaceCropper(Protocol):
     """Cuts faces out of a frame."""
 
     def aligned(self, frame: Frame, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
         """(n, 5, 2) landmarks to (n, 48, 48) full-range luma, eyes, nose and mouth in the template's places."""
+        ...
+
+    def boxes(self, frame: Frame, faces: Faces, framing: Framing) -> list[NDArray[np.uint8]]:
+        """Each face as (h, w, 3) uint8 BGR as `framing` says, at its own size. Dear: converts the whole frame."""
         ...
 
     def portraits(self, frame: Frame, faces: Faces) -> NDArray[np.uint8]:
@@ -49,10 +79,19 @@ class FaceCropper(Protocol):
 
 
 class EmotionClassifier(Protocol):
-    """Aligned luma crops to posteriors over the seven expressions."""
+    """Crops to posteriors over the seven expressions. Threads may share one.
 
-    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, 48, 48) to (n, 7), rows sum to 1; n may be 0."""
+    framing: the crops that it wants; it takes others too, grey or in colour and of any size, as well as it can.
+    """
+
+    framing: Framing
+
+    def classify(self, crops: Crops) -> NDArray[np.float32]:
+        """n crops to (n, 7), rows sum to 1; n may be 0."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the network; may be called again. Raises `ModelError` in `classify` from then on."""
         ...
 
 

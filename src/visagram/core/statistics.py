@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.certainty import certainty
 from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Observations, Person, Reason, Share
 
 RESAMPLES = 500
@@ -16,10 +17,6 @@ MAX_STEPS = 20_000
 NORMAL_QUANTILE = 1.959963984540054
 GAP_SECONDS = 0.5
 """A person unseen for longer starts a new visible segment."""
-UNSURE_BELOW = 0.5
-"""A measured face whose best expression is less probable than this is unsure: all others together are likelier. It is
-preliminary and only marks faces in charts (no statistic leaves them out) until a model's card names a threshold that
-was chosen on data."""
 
 
 class Window(NamedTuple):
@@ -31,14 +28,23 @@ class Window(NamedTuple):
 
 
 def person_statistics(
-    id: int, seen: Observations, analysed: float, not_decoded: float, thumbnail: bytes, seed: int
+    id: int,
+    seen: Observations,
+    analysed: float,
+    not_decoded: float,
+    thumbnail: bytes,
+    *,
+    seed: int,
+    unsure_below: float,
 ) -> Person:
     """Statistics of one person. seen: their observations in time order, usable or not. analysed: seconds in total.
+    unsure_below: see `certainty.unsure`.
 
     Of somebody who was never seen (which happens within an event window), the first and last time are NaN.
     """
     usable = seen[seen.usable]
     counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
+    sure = certainty(usable, unsure_below)
     measured = float(usable.span.sum())
     unmeasured = {reason.label: float(seen.span[seen.reason == reason].sum()) for reason in list(Reason)[1:]}
     unmeasured[NOT_DECODED] = not_decoded
@@ -53,9 +59,11 @@ def person_statistics(
         frames_seen=len(seen),
         frames_usable=len(usable),
         emotion_counts=tuple(int(c) for c in counts),
+        certain_counts=sure.counts,
         shares=expression_shares(usable, seed),
         mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0, dtype=np.float64)) if len(usable) else (),
         measured=measured,
+        unsure=sure.unsure,
         unmeasured=unmeasured,
         segments=visible_segments(seen),
         thumbnail=thumbnail,
@@ -63,17 +71,24 @@ def person_statistics(
 
 
 def window_statistics(
-    id: int, seen: Observations, windows: Sequence[Window], analysed: tuple[float, float], seed: int
+    id: int,
+    seen: Observations,
+    windows: Sequence[Window],
+    analysed: tuple[float, float],
+    *,
+    seed: int,
+    unsure_below: float,
 ) -> tuple[Person, ...]:
     """Statistics of one person inside each window; the person's analysed time is the window's overlap with `analysed`.
 
-    seen: their observations in time order, as in `person_statistics`. analysed: start and end of the analysed range in
-    seconds. Time that did not decode counts as not visible: a result does not hold when that was.
+    seen, seed, unsure_below: as in `person_statistics`. analysed: start and end of the analysed range in seconds. Time
+    that did not decode counts as not visible: a result does not hold when that was.
     """
     found = []
     for window in windows:
         start, end = max(window.start, analysed[0]), min(window.end, analysed[1])
-        found.append(person_statistics(id, within(seen, start, end), max(0.0, end - start), 0.0, b"", seed))
+        inside, seconds = within(seen, start, end), max(0.0, end - start)
+        found.append(person_statistics(id, inside, seconds, 0.0, b"", seed=seed, unsure_below=unsure_below))
     return tuple(found)
 
 
@@ -91,13 +106,6 @@ def analysed_range(start: float | None, duration: float) -> tuple[float, float]:
     """Start and end in seconds of what was analysed. start: the setting of that name. duration: analysed seconds."""
     begin = float(start or 0.0)
     return begin, begin + duration
-
-
-def unsure(rows: Observations) -> NDArray[np.bool_]:
-    """(n,) whether a face was measured, but no expression reached `UNSURE_BELOW`."""
-    # NaN, which stands where nothing was measured, is below nothing.
-    with np.errstate(invalid="ignore"):
-        return np.asarray(rows.posterior.max(axis=1) < UNSURE_BELOW)
 
 
 def expression_shares(usable: Observations, seed: int) -> tuple[Share, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.certainty import certainty
 from visagram.core.identity import group_people
 from visagram.core.segments import SegmentResult, stitch
 from visagram.core.statistics import expression_shares, person_statistics
@@ -30,11 +31,13 @@ class Summary:
     tracks: list[TrackSummary]
 
 
-def summarise(results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int) -> Summary:
+def summarise(
+    results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: float
+) -> Summary:
     """People and totals from the results of all segments that could be analysed, in plan order.
 
     analysed: seconds that should have been analysed, the frames that did not decode included. threshold: cosine from
-    which two tracks are of one person.
+    which two tracks are of one person. unsure_below: see `certainty.unsure`.
     """
     table, tracks = stitch(results)
     frames = sum(result.frames for result in results)
@@ -48,9 +51,10 @@ def summarise(results: Sequence[SegmentResult], *, analysed: float, threshold: f
     for number, group in enumerate(groups, 1):
         seen = table[table.person == number]
         best = max((tracks[k] for k in group), key=lambda track: track.best_quality)
-        people.append(person_statistics(number, seen, analysed, not_decoded, best.thumbnail, seed))
+        of_person = (number, seen, analysed, not_decoded, best.thumbnail)
+        people.append(person_statistics(*of_person, seed=seed, unsure_below=unsure_below))
     damaged = sum(result.damaged for result in results)
-    found = totals(table, frames=frames, damaged=damaged, analysed=analysed, seed=seed)
+    found = totals(table, frames=frames, damaged=damaged, analysed=analysed, seed=seed, unsure_below=unsure_below)
     return Summary(table, tuple(people), found, tracks)
 
 
@@ -83,12 +87,16 @@ def one_face_each(table: Observations) -> Observations:
     return table[~again]
 
 
-def totals(table: Observations, *, frames: int, damaged: int, analysed: float, seed: int) -> Totals:
-    """Figures over everybody. frames, damaged: analysed frames and those that did not decode. analysed: seconds."""
+def totals(
+    table: Observations, *, frames: int, damaged: int, analysed: float, seed: int, unsure_below: float
+) -> Totals:
+    """Figures over everybody. frames, damaged: analysed frames and those that did not decode. analysed: seconds.
+    unsure_below: see `certainty.unsure`."""
     usable = table[table.usable]
     _, first = np.unique(usable.frame, return_index=True)
     covered = float(usable.span[first].sum())
     counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))
+    sure = certainty(usable, unsure_below)
     return Totals(
         frames=frames,
         frames_damaged=damaged,
@@ -96,5 +104,7 @@ def totals(table: Observations, *, frames: int, damaged: int, analysed: float, s
         duration=analysed,
         coverage=round(min(1.0, covered / analysed), 9) if analysed > 0 else 0.0,
         emotion_counts=tuple(int(c) for c in counts),
+        certain_counts=sure.counts,
         shares=expression_shares(usable, seed),
+        unsure=sure.unsure,
     )

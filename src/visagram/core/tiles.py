@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.statistics import unsure
 from visagram.core.types import EXPRESSIONS, Observations
 
 FINEST = 0.1
@@ -53,14 +52,17 @@ def tile_bytes(cells: NDArray[np.uint8]) -> bytes:
     return b"".join(lanes)
 
 
-def pyramid(rows: Observations, people: Sequence[int], start: float, end: float) -> Pyramid:
+def pyramid(
+    rows: Observations, people: Sequence[int], start: float, end: float, doubtful: NDArray[np.bool_]
+) -> Pyramid:
     """The levels up to the first that is a single tile.
 
     rows: in time order. Within a bin each row weighs with the time that it is shown there. A bin is measured where any
-    of its time was, and unsure where more than half of its measured time was.
+    of its time was, and unsure where more than half of its measured time was. doubtful: (n,) which rows are unsure, as
+    `certainty.unsure` says of what was measured, which `rows` may show smoothed.
     """
     finest = max(1, int(np.ceil((end - start) / FINEST - 1e-6)))
-    lanes = [list(_lane(rows, person, start, finest)) for person in people]
+    lanes = [list(_lane(rows, person, start, finest, doubtful)) for person in people]
     depth = len(list(_sizes(finest)))
     empty = [np.zeros((0, _tiles(size), BINS_PER_TILE, CELL), np.uint8) for size in _sizes(finest)]
     levels = [np.stack([lane[level] for lane in lanes]) if lanes else empty[level] for level in range(depth)]
@@ -80,9 +82,11 @@ def _tiles(size: int) -> int:
     return -(-size // BINS_PER_TILE)
 
 
-def _lane(rows: Observations, person: int, start: float, finest: int) -> Iterator[NDArray[np.uint8]]:
+def _lane(
+    rows: Observations, person: int, start: float, finest: int, doubtful: NDArray[np.bool_]
+) -> Iterator[NDArray[np.uint8]]:
     """(tiles, BINS_PER_TILE, CELL) of one person on each level."""
-    sums = _integrals(rows, np.flatnonzero(rows.person == person), start, finest)
+    sums = _integrals(rows, np.flatnonzero(rows.person == person), start, finest, doubtful)
     for size in _sizes(finest):
         if size < len(sums):
             padded = np.pad(sums, ((0, size * STEP - len(sums)), (0, 0)))
@@ -101,16 +105,19 @@ def _cells(sums: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.concatenate([np.round(np.clip(mean, 0, 1) * 255), state[:, None]], axis=1).astype(np.uint8)
 
 
-def _integrals(rows: Observations, mine: NDArray[np.intp], start: float, finest: int) -> NDArray[np.float64]:
+def _integrals(
+    rows: Observations, mine: NDArray[np.intp], start: float, finest: int, doubtful: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """(finest, 10) over each bin of level 0: posterior times seconds, then measured, unsure and seen seconds."""
     sums = np.zeros((finest, _SEEN + 1))
     for first in range(0, len(mine), ROWS_AT_ONCE):
         # One row more, because a row ends where the next begins at the latest.
-        part = rows[mine[first : first + ROWS_AT_ONCE + 1]]
+        chosen = mine[first : first + ROWS_AT_ONCE + 1]
+        part = rows[chosen]
         begin = (part.time - start) / FINEST
         stop = begin + np.maximum(np.nan_to_num(part.span), _STILL) / FINEST
         stop[:-1] = np.maximum(np.minimum(stop[:-1], begin[1:]), begin[:-1])
-        values = np.column_stack([np.nan_to_num(part.posterior), part.usable, unsure(part), np.ones(len(part))])
+        values = np.column_stack([np.nan_to_num(part.posterior), part.usable, doubtful[chosen], np.ones(len(part))])
         some = slice(0, ROWS_AT_ONCE)
         _integrate(sums, begin[some], stop[some], values[some].astype(np.float64) * FINEST)
     return sums

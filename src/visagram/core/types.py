@@ -209,8 +209,10 @@ class Share:
 class Person:
     """Statistics of one person. Per-expression tuples follow `EXPRESSIONS`; times are in seconds.
 
-    frames_seen: frames with a face of this person; frames_usable: those that voted. shares: of measured time.
-    measured: seconds that voted. unmeasured: the rest of the analysed time by reason; both sum to the analysed time.
+    frames_seen: frames with a face of this person; frames_usable: those that voted. emotion_counts: voting frames by
+    most probable expression; certain_counts: of these, those that are not unsure. shares: of measured time. measured:
+    seconds that voted. unsure: the part of `measured` in which no expression was probable enough. unmeasured: the rest
+    of the analysed time by reason; with `measured` it sums to the analysed time.
     segments: (start, end) of each stretch in which the person was visible.
     """
 
@@ -223,9 +225,11 @@ class Person:
     frames_seen: int
     frames_usable: int
     emotion_counts: tuple[int, ...]
+    certain_counts: tuple[int, ...]
     shares: tuple[Share, ...]
     mean_posterior: tuple[float, ...]
     measured: float
+    unsure: float
     unmeasured: dict[str, float]
     segments: tuple[tuple[float, float], ...]
     thumbnail: bytes = field(repr=False, default=b"")
@@ -235,11 +239,16 @@ class Person:
         """The expression of most frames, None when no frame was usable."""
         return EXPRESSIONS[int(np.argmax(self.emotion_counts))] if self.frames_usable else None
 
+    @property
+    def unsure_share(self) -> float | None:
+        """Share of measured time that is unsure, in 0..1; None when nothing was measured."""
+        return self.unsure / self.measured if self.measured else None
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Figures over the whole analysis. frames: analysed. coverage: share of the analysed time in which at least one
-    face was measured. shares: over all people's measured time (empty when nothing was measured)."""
+    face was measured. emotion_counts, certain_counts, shares and unsure: as in `Person`, over everybody's time."""
 
     frames: int
     frames_damaged: int
@@ -247,4 +256,6 @@ class Totals:
     duration: float
     coverage: float
     emotion_counts: tuple[int, ...]
+    certain_counts: tuple[int, ...]
     shares: tuple[Share, ...]
+    unsure: float

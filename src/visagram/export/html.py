@@ -7,6 +7,7 @@ content security policy allows the scripts by their hashes and no load from anyw
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from importlib import resources
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from visagram.core.types import EXPRESSIONS
 from visagram.export.sections import intro, method, nobody, numbers, person_card, responsible_use, text, thumbnail
-from visagram.export.words import clock, mostly, percent, ranked
+from visagram.export.words import clock, mostly, percent, ranked, smooth_words, unsure_words
 from visagram.files import replace_file
 from visagram.plots import LANE, LANE_PIXELS, PALETTE, PATTERNS, STRIP, timeline
 
@@ -50,12 +51,22 @@ def page(report: Report) -> str:
     main += [_people(report), numbers(report)] if report.people else [nobody(report)]
     main += [method(report), responsible_use()]
     programs = _programs() if moving else []
+    return document(report.video.name, "\n".join(main), figure=_figure(report) if moving else "", programs=programs)
+
+
+def document(title: str, main: str, style: str = "", *, figure: str = "", programs: Sequence[str] = ()) -> str:
+    """A page in the look of the report that needs nothing else.
+
+    title: foreign text. main: HTML. style: CSS after the report's. figure, programs: a script element of data, and the
+    scripts that may run.
+    """
+    scripts = [*([figure] if figure else []), *(f"<script>{code}</script>" for code in programs)]
     return Template(_asset("report.html")).substitute(
-        title=text(report.video.name),
+        title=text(title),
         policy=_policy(programs),
-        style=_asset("report.css") + expression_styles(),
-        main="\n".join(main),
-        scripts="\n".join([*([_figure(report)] if moving else []), *(f"<script>{code}</script>" for code in programs)]),
+        style=_asset("report.css") + expression_styles() + style,
+        main=main,
+        scripts="\n".join(scripts),
     )
 
 
@@ -80,11 +91,14 @@ def _timeline(report: Report) -> str:
     legend = "".join(f'<li><span class="swatch x-{name}"></span>{name}</li>' for name in EXPRESSIONS)
     rail = "".join(f"<li>{thumbnail(person, 56)}<span>{text(person.name)}</span></li>" for person in report.people)
     strip = round(LANE_PIXELS * STRIP / (LANE + STRIP))
+    smooth = f" {smooth_words(report.smooth)}" if report.smooth else ""
+    signs = '<li><span class="swatch seen"></span>in the picture, not measured</li>'
+    signs += f'<li><span class="swatch unsure"></span>unsure: {unsure_words(report.unsure_below)}</li>'
     return f"""<section aria-labelledby="over-time">
 <h2 id="over-time">Apparent expression over time</h2>
-<p>The taller a colour, the more probable that expression looked. Gaps were not measured.</p>
+<p>The taller a colour, the more probable that expression looked. Gaps were not measured.{smooth}</p>
 <div class="panel">
-<ul class="legend">{legend}<li><span class="swatch seen"></span>in the picture, not measured</li></ul>
+<ul class="legend">{legend}{signs}</ul>
 <div class="timeline" style="--lane:{LANE_PIXELS}px;--strip:{strip}px;--plot:{LANE_PIXELS * len(report.people)}px">
 <ol class="rail">{rail}</ol>
 <div class="plot" id="timeline" role="img"
@@ -97,10 +111,11 @@ aria-label="Timeline of apparent expression, one lane per person; the tables und
 
 
 def _people(report: Report) -> str:
-    cards = "\n".join(person_card(person, report.totals.duration) for person in report.people)
+    cards = "\n".join(person_card(person, report) for person in report.people)
     return f"""<section aria-labelledby="people">
 <h2 id="people">People</h2>
-<p>Share of the measured time under each apparent expression; the whisker is the 95 % interval.</p>
+<p>Share of the measured time under each apparent expression; the whisker is the 95 % interval.
+Where the model was unsure ({unsure_words(report.unsure_below)}), the best expression counts all the same.</p>
 <div class="people">
 {cards}
 </div>
@@ -123,7 +138,7 @@ def _programs() -> list[str]:
     return [get_plotlyjs().replace("\r\n", "\n"), _asset("report.js")]
 
 
-def _policy(programs: list[str]) -> str:
+def _policy(programs: Sequence[str]) -> str:
     """Only our own scripts run, known by their hashes; styles stay open because the figure sets them as it draws."""
     hashes = [f"'sha256-{b64encode(sha256(code.encode()).digest()).decode()}'" for code in programs] or ["'none'"]
     rules = ("default-src 'none'", "img-src data:", "style-src 'unsafe-inline'", f"script-src {' '.join(hashes)}")

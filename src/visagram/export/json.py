@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from visagram.report import Report
 
 SCHEMA = "visagram.report"
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 SCHEMAS = ("report", "overall_statistics", "face_statistics")
 
 
@@ -84,6 +84,7 @@ def face_statistics(report: Report, person: Person) -> dict[str, Any]:
             "total_frames_processed": person.frames_usable,
             "most_common_emotion": person.dominant,
             "emotion_counts": _by_expression(person.emotion_counts),
+            "certain_counts": _by_expression(person.certain_counts),
             "average_confidences": _by_expression(person.mean_posterior),
             "probabilistic_embeddings_shape": [len(rows), len(EXPRESSIONS)],
             "embedding_example": example,
@@ -91,6 +92,7 @@ def face_statistics(report: Report, person: Person) -> dict[str, Any]:
             "last_seen": person.last_seen,
             "screen_time": person.screen_time,
             "shares": _shares(person.shares),
+            "unsure": person.unsure,
             "unmeasured": _unmeasured(person),
             "segments": person.segments,
             "thumbnail": thumbnail_name(person.id) if person.thumbnail else None,
@@ -139,9 +141,11 @@ def _person(person: Person) -> dict[str, Any]:
         "frames_usable": person.frames_usable,
         "most_common_emotion": person.dominant,
         "emotion_counts": _by_expression(person.emotion_counts),
+        "certain_counts": _by_expression(person.certain_counts),
         "average_confidences": _by_expression(person.mean_posterior),
         "shares": _shares(person.shares),
         "measured": person.measured,
+        "unsure": person.unsure,
         "unmeasured": _unmeasured(person),
         "segments": person.segments,
         "thumbnail": thumbnail_name(person.id) if person.thumbnail else None,
@@ -152,6 +156,7 @@ def _totals(report: Report) -> dict[str, Any]:
     totals = {f.name: getattr(report.totals, f.name) for f in dataclasses.fields(report.totals)}
     return totals | {
         "emotion_counts": _by_expression(report.totals.emotion_counts),
+        "certain_counts": _by_expression(report.totals.certain_counts),
         "shares": _shares(report.totals.shares),
     }
 

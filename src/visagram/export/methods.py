@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from visagram import __version__
+from visagram.core.certainty import unsure_below
 from visagram.core.compare import METHOD
 from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
 from visagram.core.statistics import RESAMPLES
@@ -37,6 +38,10 @@ COMPARISON_SOURCES = (
     "Lakens, D. (2013). Calculating and reporting effect sizes to facilitate cumulative science. Frontiers in "
     "Psychology, 4, 863. https://doi.org/10.3389/fpsyg.2013.00863",
 )
+_SMOOTHING = (
+    "Timelines are drawn with probabilities smoothed over time (a centred Gaussian filter; smooth is its full width at "
+    "half maximum in seconds); counts, shares, means and tables are of the probabilities as they were measured."
+)
 _TASKS = {"detection": "Faces were found with", "embedding": "tracks of one person were joined with"}
 _TASKS |= {"expression": "expressions were classified with"}
 
@@ -51,10 +56,10 @@ def methods_text(reports: Iterable[Mapping[str, Any]], *, compared: bool = False
     if not found:
         return "No video has been analysed yet, so there is no method to describe."
     try:
-        parts = [_material(found, version), _models(found), _settings(found), _exclusion(found), _intervals()]
+        parts = [_material(found, version), _models(found), _settings(found), _exclusion(found), _doubt(found)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"A report is damaged ({error}). Analyse the video again.") from error
-    parts += [METHOD] if compared else []
+    parts += [_intervals(), *([METHOD] if compared else [])]
     sources = sorted([*SOURCES, *(COMPARISON_SOURCES if compared else ())])
     return "\n\n".join([*parts, _caveat(), REFERENCES, *sources]) + "\n"
 
@@ -115,6 +120,7 @@ def _settings(reports: Sequence[Mapping[str, Any]]) -> str:
     differing = [f"{name} ({_spread(found)})" for name, found in values.items() if len(found) > 1]
     exceptions = f", except {listed(changed)}" if changed else ""
     text = f"{'All analyses' if len(reports) > 1 else 'The analysis'} used the default settings{exceptions}."
+    text += f" {_SMOOTHING}" if any(report["settings"].get("smooth") for report in reports) else ""
     return f"{text} The videos differ in {listed(differing)}." if differing else text
 
 
@@ -139,6 +145,22 @@ def _exclusion(reports: Sequence[Mapping[str, Any]]) -> str:
     parts = [f"{REASONS[reason]} {percent(seconds / present)}" for reason, seconds in rejected.items() if seconds > 0]
     excluded = f" (the rest: {', '.join(parts)})" if parts else ""
     return f"{text} Of the time that people were in the picture, {percent(measured / present)} was measured{excluded}."
+
+
+def _doubt(reports: Sequence[Mapping[str, Any]]) -> str:
+    """What was unsure. Reports from before version 1.1 do not say how much."""
+    thresholds = sorted({unsure_below(report["models"]) for report in reports})
+    text = (
+        "A measured face counts as unsure where its most probable expression has a probability below "
+        f"{listed([f'{below:.2f}' for below in thresholds], ' or ')}"
+        f"{' (each model has a threshold of its own)' if len(thresholds) > 1 else ''}. It is part of all shares and "
+        "means; frames that are not unsure are counted beside all frames."
+    )
+    people = [person for report in reports for person in report["people"] if person.get("unsure") is not None]
+    measured = sum(float(person["measured"]) for person in people)
+    if measured <= 0:
+        return text
+    return f"{text} Of the measured time {percent(sum(float(p['unsure']) for p in people) / measured)} was unsure."
 
 
 def _intervals() -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
+from visagram.core.certainty import Certainty, certainty, unsure_below
+from visagram.core.smoothing import LONGEST
 from visagram.core.types import Observations, Person, Share, Totals, VideoFacts
 from visagram.errors import DataError
 from visagram.export import table
@@ -16,29 +18,39 @@ from visagram.export.json import SCHEMA, SCHEMA_VERSION, thumbnail_name
 from visagram.export.untrusted import Part
 from visagram.report import Report
 
-if TYPE_CHECKING:
-    pass
-
 _LARGEST_REPORT = 256 << 20
 _LARGEST_THUMBNAIL = 16 << 20
 
 
 def read_report(folder: Path) -> Report:
-    """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong."""
+    """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong.
+
+    What a report from before version 1.1 does not say of certainty is counted again.
+    """
     path = folder / "report.json"
     content = Part(str(path), _load(path))
     _check_version(content)
-    people = tuple(_person(part, folder) for part in content.parts("people"))
-    if len({person.id for person in people}) != len(people):
+    settings, models = content.part("settings"), content.parts("models")
+    if not 0 <= (settings.get("smooth", float, optional=True) or 0.0) <= LONGEST:
+        settings.refuse(f"'smooth' is not between 0 and {LONGEST:.0f} seconds")
+    for model in models:
+        model.get("unsure_below", float, optional=True)
+    kept = tuple(model.value for model in models)
+    rows = _observations(folder / "observations.parquet")
+    people = tuple(_person(part, folder, rows, unsure_below(kept)) for part in content.parts("people"))
+    ids = {person.id for person in people}
+    if len(ids) != len(people):
         content.refuse("two people have the same id")
+    if not set(np.unique(rows.person).tolist()) <= ids | {0}:
+        content.refuse("observations.parquet names a person who is not here; both must come from one analysis")
     return Report(
         video=_video(content.part("video")),
-        settings=content.mapping("settings"),
-        models=tuple(model.value for model in content.parts("models")),
+        settings=settings.value,
+        models=kept,
         people=people,
-        totals=_totals(content.part("totals")),
+        totals=_totals(content.part("totals"), rows, unsure_below(kept)),
         warnings=tuple(content.each("warnings", str)),
-        observations=_observations(folder / "observations.parquet", {person.id for person in people}),
+        observations=rows,
     )
 
 
@@ -92,12 +104,13 @@ def _video(part: Part) -> VideoFacts:
     )
 
 
-def _person(part: Part, folder: Path) -> Person:
+def _person(part: Part, folder: Path, rows: Observations, below: float) -> Person:
     id = part.whole("id")
     if not 0 < id < 1 << 31:
         part.refuse("'id' is not between 1 and 2147483647")
     times = {name: part.number(name) for name in ("first_seen", "last_seen", "screen_time", "measured")}
     unmeasured = part.part("unmeasured")
+    sure = _written_certainty(part) or certainty(rows[rows.person == id], below)
     return Person(
         id=id,
         name=part.get("name", str),
@@ -105,8 +118,10 @@ def _person(part: Part, folder: Path) -> Person:
         frames_seen=part.whole("frames_seen"),
         frames_usable=part.whole("frames_usable"),
         emotion_counts=part.by_expression("emotion_counts", Part.whole),
+        certain_counts=sure.counts,
         shares=_shares(part),
         mean_posterior=part.by_expression("average_confidences", Part.number),
+        unsure=sure.unsure,
         unmeasured={reason: unmeasured.number(reason) for reason in unmeasured.value},
         segments=tuple(_segment(part, pair) for pair in part.each("segments", list)),
         thumbnail=_thumbnail(part, folder, id),
@@ -145,7 +160,15 @@ def _thumbnail(part: Part, folder: Path, id: int) -> bytes:
     return picture
 
 
-def _totals(part: Part) -> Totals:
+def _written_certainty(part: Part) -> Certainty | None:
+    """None where the version that wrote the report knew no certainty."""
+    if part.value.get("certain_counts") is None:
+        return None
+    return Certainty(part.by_expression("certain_counts", Part.whole), part.number("unsure"))
+
+
+def _totals(part: Part, rows: Observations, below: float) -> Totals:
+    sure = _written_certainty(part) or certainty(rows, below)
     return Totals(
         frames=part.whole("frames"),
         frames_damaged=part.whole("frames_damaged"),
@@ -153,11 +176,13 @@ def _totals(part: Part) -> Totals:
         duration=part.number("duration"),
         coverage=part.number("coverage"),
         emotion_counts=part.by_expression("emotion_counts", Part.whole),
+        certain_counts=sure.counts,
         shares=_shares(part),
+        unsure=sure.unsure,
     )
 
 
-def _observations(path: Path, people: set[int]) -> Observations:
+def _observations(path: Path) -> Observations:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -172,8 +197,6 @@ def _observations(path: Path, people: set[int]) -> Observations:
         rows = table.from_arrow(found)
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} does not hold the columns of a Visagram table: {error}.") from error
-    if not set(np.unique(rows.person).tolist()) <= people | {0}:
-        raise DataError(f"{path} names a person whom report.json does not know. Both must come from one analysis.")
     if not np.isfinite(rows.posterior[rows.usable]).all() or not np.isfinite(rows.time).all():
         raise DataError(f"{path} lacks the probabilities or the time of a usable face. Analyse the video again.")
     return rows

@@ -23,6 +23,7 @@ from visagram.export.words import (
     printable,
     ranked,
     reason_words,
+    spent,
     storable,
     unmeasured,
 )
@@ -70,8 +71,9 @@ def intro(report: Report) -> str:
 </section>"""
 
 
-def person_card(person: Person, duration: float) -> str:
-    """One person: face, screen time, shares with intervals, and how the time was spent."""
+def person_card(person: Person, report: Report) -> str:
+    """One person: face, screen time, shares with intervals, how much was unsure, and how the time was spent."""
+    duration = report.totals.duration
     if person.dominant:
         dominant = f'<span class="swatch x-{person.dominant}"></span>{mostly(person)}'
     else:
@@ -84,6 +86,7 @@ def person_card(person: Person, duration: float) -> str:
 <p class="muted">{when}</p>
 </div></div>
 {_bars(person)}
+{_unsure(person)}
 {_spent(person) if duration else ""}
 </article>"""
 
@@ -101,9 +104,15 @@ def _bars(person: Person) -> str:
     return f'<ul class="bars" aria-label="{label}">{"".join(rows)}</ul>' if rows else ""
 
 
+def _unsure(person: Person) -> str:
+    if person.unsure_share is None:
+        return ""
+    share = f"<b>{percent(person.unsure_share)}</b> of the measured time"
+    return f'<p class="doubt"><span class="swatch unsure"></span><span>unsure {share}</span></p>'
+
+
 def _spent(person: Person) -> str:
-    parts = [("measured", "measured", person.measured)] if person.measured else []
-    parts += [(name, reason_words(name), seconds) for name, seconds in unmeasured(person)]
+    parts = spent(person)
     bar = "".join(f'<i class="use-{text(name)}" style="--seconds:{seconds:.3f}"></i>' for name, _, seconds in parts)
     legend = "".join(
         f'<li><span class="swatch use-{text(name)}"></span>{text(words)} {clock(seconds)}</li>'
@@ -114,14 +123,16 @@ def _spent(person: Person) -> str:
 
 def numbers(report: Report) -> str:
     """Every number of the people, as two tables."""
-    found = {name for person in report.people for name, _ in unmeasured(person)}
+    people = report.people
+    found = {name for person in people for name, _ in unmeasured(person)}
     reasons = [name for name in REASONS if name in found] + sorted(found - set(REASONS))
     shares = ("person", "expression", "share of measured time", "95 % interval", "mean probability", "frames")
-    times = ("person", "first seen", "last seen", "in the picture", "measured", *map(reason_words, reasons))
+    heads = ("person", "first seen", "last seen", "in the picture", "measured", "of this unsure")
+    times = (*heads, *map(reason_words, reasons), "frames seen", "frames measured")
     return f"""<section aria-labelledby="numbers">
 <h2 id="numbers">Numbers</h2>
-{_table("Apparent expression", shares, "".join(_expression_rows(person) for person in report.people))}
-{_table("Time in seconds", (*times, "frames seen", "frames measured"), _time_rows(report.people, reasons))}
+{_table("Apparent expression", (*shares, "of these certain"), "".join(map(_expression_rows, people)))}
+{_table("Time in seconds", times, _time_rows(people, reasons))}
 </section>"""
 
 
@@ -141,8 +152,9 @@ def _expression_rows(person: Person) -> str:
         mean = f"{person.mean_posterior[k]:.3f}" if person.mean_posterior else "–"
         value, range_ = (exact(share.value), f"{share.low * 100:.1f} – {exact(share.high)}") if share else ("–", "–")
         head = f'<th scope="rowgroup" rowspan="{len(EXPRESSIONS)}">{text(person.name)}</th>' if k == 0 else ""
-        frames = f"{person.emotion_counts[k]:,}" if person.emotion_counts else "0"
-        cells = "".join(f"<td>{cell}</td>" for cell in (value, range_, mean, frames))
+        counts = (person.emotion_counts, person.certain_counts)
+        frames = [f"{count[k]:,}" if count else "0" for count in counts]
+        cells = "".join(f"<td>{cell}</td>" for cell in (value, range_, mean, *frames))
         rows.append(f'<tr>{head}<th scope="row" class="word">{name}</th>{cells}</tr>')
     return f"<tbody>{''.join(rows)}</tbody>\n"
 
@@ -150,7 +162,7 @@ def _expression_rows(person: Person) -> str:
 def _time_rows(people: Sequence[Person], reasons: list[str]) -> str:
     rows = []
     for person in people:
-        seconds = [person.first_seen, person.last_seen, person.screen_time, person.measured]
+        seconds = [person.first_seen, person.last_seen, person.screen_time, person.measured, person.unsure]
         seconds += [person.unmeasured.get(reason, 0.0) for reason in reasons]
         values = [f"{value:,.2f}" for value in seconds] + [f"{person.frames_seen:,}", f"{person.frames_usable:,}"]
         cells = "".join(f"<td>{value}</td>" for value in values)

@@ -14,8 +14,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from visagram.core import tiles
+from visagram.core.certainty import unsure
 from visagram.core.moments import moments
-from visagram.core.statistics import UNSURE_BELOW, analysed_range
+from visagram.core.statistics import analysed_range
 from visagram.core.types import Observations, TrackSummary
 from visagram.errors import DataError
 from visagram.export.json import dumps
@@ -24,6 +25,8 @@ from visagram.files import replace_file
 if TYPE_CHECKING:
     from visagram.report import Report
 
+CERTAINTY = ("certain_counts", "unsure")
+"""What `report.json` says of people and totals since its version 1.1."""
 TRACKS, MOMENTS, TILES = "tracks.npz", "moments.json", "tiles"
 _TRACK_FIELDS = {
     "track": np.int64,
@@ -107,7 +110,9 @@ def write_tiles(report: Report, folder: Path) -> None:
     last = float((rows.time + rows.span).max()) if len(rows) else start
     # A still picture lasts no time; it gets one second, as in the figures.
     end = max(end, last) if max(end, last) > start else start + 1.0
-    built = tiles.pyramid(rows, [person.id for person in report.people], start, end)
+    # Smoothing changes what is drawn, not what is known: a frame between two sure expressions is no less sure.
+    doubtful = unsure(rows, report.unsure_below)
+    built = tiles.pyramid(report.smoothed(), [person.id for person in report.people], start, end, doubtful)
     for level, lanes in enumerate(built.levels):
         with replace_file(folder / f"{level}.bin") as partial, partial.open("wb") as file:
             for number in range(lanes.shape[1]):
@@ -120,7 +125,7 @@ def write_tiles(report: Report, folder: Path) -> None:
         "start": start,
         "end": end,
         "people": list(built.people),
-        "unsure_below": UNSURE_BELOW,
+        "unsure_below": report.unsure_below,
     }
     _write_json(folder / "index.json", index)
 
@@ -170,8 +175,12 @@ def read_moments(
 
 
 def read_report_json(folder: Path) -> dict[str, Any]:
-    """What `report.json` holds. Raises `DataError`."""
+    """What `report.json` holds; None stands for what an older version did not write. Raises `DataError`."""
     found: dict[str, Any] = _read_json(folder / "report.json", dict)
+    people = found.get("people")
+    for part in [*(people if isinstance(people, list) else ()), found.get("totals")]:
+        if isinstance(part, dict):
+            part.update({name: part.get(name) for name in CERTAINTY})
     return found
 
 

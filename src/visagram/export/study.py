@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ from visagram.core.compare import MEASURES, Unit
 from visagram.core.statistics import Window
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, UsageError
+from visagram.export.methods import HASH
 from visagram.export.sheets import Assignment, Sheet, SheetError, WindowRow, parse_assignments, parse_windows
 from visagram.export.stored import read_report_json
 from visagram.export.table import without_formulas
 from visagram.export.windows import WindowStatistics
-from visagram.export.words import REASONS, storable
+from visagram.export.words import REASONS, count, storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,11 +40,11 @@ __all__ = [
     "units",
 ]
 
-TABLE_VERSION = "1.0"
+TABLE_VERSION = "1.1"
 GROUPINGS = ("condition", "tag", "participant")
 """What a study's videos can be compared by."""
-TAGS = "; "
-"""What separates tags in their column."""
+TAGS = MODELS = "; "
+"""What separates tags in their column, and models in theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def schema() -> pa.Schema:
 
     window, window_start, window_end: the event window that the row is about, null where it is about the whole video.
     analysed: time that was analysed, of which `measured` and all `unmeasured_<reason>` are the parts. screen_time: with
-    the person in the picture. frames: with the person; frames_measured: of these, with a face that was measured.
+    the person in the picture. unsure: the part of `measured` in which no expression was probable enough. frames: with
+    the person; frames_measured: of these, with a face that was measured; frames_certain: of these, not unsure.
     share_<expression>, _low, _high: of measured time, with its 95 % interval. mean_<expression>: mean posterior over
     measured frames. models: name and SHA-256 of each model.
     """
@@ -72,9 +75,9 @@ def schema() -> pa.Schema:
     words, number = pa.string(), pa.float64()
     kinds: dict[str, Any] = dict.fromkeys(("video_id", "video", "participant", "condition", "tags", "window"), words)
     kinds |= dict.fromkeys(("window_start", "window_end"), number) | {"person": pa.int32(), "person_name": words}
-    kinds |= dict.fromkeys(("analysed", "screen_time", "measured"), number)
+    kinds |= dict.fromkeys(("analysed", "screen_time", "measured", "unsure"), number)
     kinds |= dict.fromkeys((f"unmeasured_{reason}" for reason in REASONS), number)
-    kinds |= {"frames": pa.int64(), "frames_measured": pa.int64()}
+    kinds |= dict.fromkeys(("frames", "frames_measured", "frames_certain"), pa.int64())
     kinds |= dict.fromkeys((f"share_{name}{end}" for name in EXPRESSIONS for end in ("", "_low", "_high")), number)
     kinds |= dict.fromkeys((f"mean_{name}" for name in EXPRESSIONS), number) | {"models": words}
     return pa.schema(list(kinds.items()), {"visagram.study": TABLE_VERSION})
@@ -144,6 +147,7 @@ def units(
     prefix = {"share": "share", "mean_posterior": "mean"}[measure]
     found: list[Unit] = []
     anonymous, ungrouped = set(), set()
+    models: dict[str, str] = {}
     for row in rows.to_pylist():
         # A still picture lasts no time, but each counts as much as any other.
         weight = row["measured"] or float(not row["analysed"])
@@ -154,13 +158,14 @@ def units(
         if not groups:
             ungrouped.add(row["video_id"])
             continue
+        models[row["video_id"]] = row["models"]
         if not row["participant"]:
             anonymous.add(row["video_id"])
         own = f"(video {row['video_id']})"
         unit = own if by == "participant" or not row["participant"] else row["participant"]
         values = tuple(row[f"{prefix}_{name}"] for name in EXPRESSIONS)
         found += [Unit(group, unit, values, weight) for group in groups]
-    notes = []
+    notes = [_different_models(models)] if len(set(models.values())) > 1 else []
     if ungrouped:
         notes.append(f"{_videos(ungrouped)} without a {by} left out.")
     if anonymous:
@@ -170,6 +175,20 @@ def units(
     return found, notes
 
 
+def _different_models(models: Mapping[str, str]) -> str:
+    """The warning that videos, by id, were not analysed with the same models; names those that not all have."""
+    kits = Counter(models.values())
+    shared = set.intersection(*(set(kit.split(MODELS)) for kit in kits))
+    named = []
+    for kit, number in sorted(kits.items(), key=lambda pair: (-pair[1], pair[0])):
+        own = [model.rpartition(" ") for model in kit.split(MODELS) if model not in shared]
+        named.append(f"{', '.join(f'{name} {digest[:HASH]}' for name, _, digest in own)} in {count(number, 'video')}")
+    return (
+        "These videos were not all analysed with the same models, so what differs may be the models and not the "
+        f"people: {'; '.join(named)}."
+    )
+
+
 def _videos(ids: set[str]) -> str:
     return "1 video" if len(ids) == 1 else f"{len(ids)} videos"
 
@@ -177,7 +196,7 @@ def _videos(ids: set[str]) -> str:
 def _rows(video: StudyVideo, windows: WindowStatistics) -> Iterator[dict[str, Any]]:
     report = read_report_json(video.folder)
     try:
-        models = "; ".join(f"{model['name']} {model['sha256']}" for model in report["models"])
+        models = MODELS.join(f"{model['name']} {model['sha256']}" for model in report["models"])
         head = {"video_id": video.id, "video": video.name, "participant": video.participant, "models": models}
         head |= {"condition": video.condition, "tags": TAGS.join(video.tags)}
         duration = float(report["totals"]["duration"])
@@ -193,9 +212,11 @@ def _rows(video: StudyVideo, windows: WindowStatistics) -> Iterator[dict[str, An
 
 
 def _numbers(person: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: person[name] for name in ("screen_time", "measured")}
+    row = {name: person[name] for name in ("screen_time", "measured", "unsure")}
     row |= {f"unmeasured_{reason}": person["unmeasured"].get(reason) for reason in REASONS}
     row |= {"frames": person["frames_seen"], "frames_measured": person["frames_usable"]}
+    certain = person["certain_counts"]
+    row["frames_certain"] = None if certain is None else sum(certain.values())
     for name, share in person["shares"].items():
         row |= {f"share_{name}": share["value"], f"share_{name}_low": share["low"], f"share_{name}_high": share["high"]}
     return row | {f"mean_{name}": value for name, value in person["average_confidences"].items()}

@@ -16,6 +16,7 @@ from visagram.export.words import (
     reason_words,
     storable,
     unmeasured,
+    unsure_words,
 )
 
 if TYPE_CHECKING:
@@ -35,19 +36,21 @@ def summary(report: Report) -> str:
     if totals.frames_damaged:
         lines.append(f"{count(totals.frames_damaged, 'frame')} could not be decoded")
     for person in report.people:
-        lines += ["", *_person(person, still=report.video.still)]
+        lines += ["", *_person(person, report)]
     if report.warnings:
         lines += ["", *(f"Warning: {printable(storable(warning))}" for warning in report.warnings)]
     return "\n".join(lines)
 
 
-def _person(person: Person, *, still: bool) -> list[str]:
+def _person(person: Person, report: Report) -> list[str]:
     dominant = f"apparent expression {mostly(person)}" if person.dominant else "no frame was clear enough to measure"
-    present = "" if still else f"in the picture for {clock(person.screen_time)}, "
+    present = "" if report.video.still else f"in the picture for {clock(person.screen_time)}, "
     lines = [f"{printable(storable(person.name))}: {present}{dominant}"]
     shares = [f"{name} {percent(share.value)} ({interval(share)})" for name, share in ranked(person, NAMED_FROM)]
     if shares:
         lines.append("  " + ", ".join(shares))
+    if person.unsure_share:
+        lines.append(f"  unsure {percent(person.unsure_share)} ({unsure_words(report.unsure_below)})")
     reasons = [f"{reason_words(reason)} {clock(seconds)}" for reason, seconds in unmeasured(person)]
     if reasons:
         lines.append("  not measured: " + ", ".join(reasons))

@@ -86,7 +86,8 @@ def write_edited_view(machine_folder: Path, edits: Sequence[Edit], folder: Path)
     """
     report = open_report(machine_folder)
     found = Summary(report.observations, report.people, report.totals, summaries(open_tracks(machine_folder)))
-    edited = apply(edits, found, int(report.settings.get("seed") or 0))
+    seed = int(report.settings.get("seed") or 0)
+    edited = apply(edits, found, seed=seed, unsure_below=report.unsure_below)
     shown = dataclasses.replace(report, people=edited.people, totals=edited.totals, observations=edited.observations)
     partial = _beside(folder)
     try:

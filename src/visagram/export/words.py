@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Reason
 
@@ -19,6 +19,12 @@ REASONS = {
     NOT_VISIBLE: "not in the picture",
 }
 """Every reason for unmeasured time, in the order in which it is shown, with the words for it."""
+USUAL = "visagram"
+MODEL_SETTINGS = (
+    ("detector", "detection", "faces found by"),
+    ("emotion", "expression", "expressions read by"),
+)
+"""The settings that name a model, what it does, and the words for it; `USUAL` is what comes with Visagram."""
 
 _JOINERS = "\u200c\u200d"  # inside words of some scripts and inside emoji: part of a name, not an attack
 
@@ -98,13 +104,25 @@ def _number(number: int) -> str:
 
 
 def facts(report: Report) -> list[str]:
-    """The video's facts, one phrase each."""
+    """The video's facts, one phrase each, and the models that measured it where they are not the usual ones."""
     video = report.video
     shape = f"{video.width} × {video.height}"
     if video.still:
-        return [shape, "still picture", video.codec, size(video.bytes)]
+        return [shape, "still picture", video.codec, size(video.bytes), *other_models(report)]
     rate = f"{float(video.rate):.4g} frames/s" + (", variable" if video.variable_rate else "")
-    return [clock(float(video.duration)), shape, rate, video.codec, size(video.bytes)]
+    about = [clock(float(video.duration)), shape, rate, video.codec, size(video.bytes)]
+    return [*about, *other_models(report)]
+
+
+def other_models(report: Report) -> list[str]:
+    """'expressions read by deepface 0.0.103' for each model that was chosen instead of one that comes with Visagram."""
+    named = []
+    for setting, task, words in MODEL_SETTINGS:
+        if report.settings.get(setting, USUAL) == USUAL:
+            continue
+        model: dict[str, Any] = next((model for model in report.models if model.get("task") == task), {})
+        named.append(f"{words} {model.get('name', '')} {model.get('version', '')}".strip())
+    return [printable(storable(phrase)) for phrase in named]
 
 
 def headline(report: Report) -> str:
@@ -142,6 +160,23 @@ def ranked(person: Person, least: float = 0.0) -> list[tuple[str, Share]]:
     """(expression, share) of the shares of at least `least`, largest first."""
     pairs = [pair for pair in zip(EXPRESSIONS, person.shares, strict=False) if pair[1].value >= least]
     return sorted(pairs, key=lambda pair: -pair[1].value)
+
+
+def unsure_words(below: float) -> str:
+    """What unsure means under this threshold."""
+    return f"best expression below {percent(below)}"
+
+
+def smooth_words(seconds: float) -> str:
+    """How a timeline is drawn that is smoothed."""
+    return f"The drawing is smoothed over {seconds:g} s; the numbers are not."
+
+
+def spent(person: Person) -> list[tuple[str, str, float]]:
+    """(kind, words, seconds) of the parts of the analysed time worth naming: measured, unsure, unmeasured by reason."""
+    parts = [("measured", "measured", person.measured - person.unsure), ("unsure", "measured, unsure", person.unsure)]
+    named = [part for part in parts if part[-1] > 1e-3]
+    return named + [(name, reason_words(name), seconds) for name, seconds in unmeasured(person)]
 
 
 def unmeasured(person: Person) -> list[tuple[str, float]]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -32,7 +33,7 @@ from visagram.jobs.model import (
 from visagram.jobs.storage import Storage, annotated_file, view_folder
 from visagram.jobs.store import Store, tick
 from visagram.jobs.videos import Videos, Who, log
-from visagram.models.catalog import model_cards
+from visagram.models.catalog import check_offered, model_cards
 from visagram.settings import Settings, tuples
 
 
@@ -50,7 +51,7 @@ class Analyses:
         settings = self._settings(given)
         with self._store.write() as session:
             video = self._videos.get(session, who, video_id)
-            key = _key(video.blob_id, settings)
+            key = _key(video.blob_id, settings, self._defaults.models_folder)
             mine = [a for a in video.analyses if a.output_id == key and state(a) not in (FAILED, CANCELLED)]
             if mine:
                 return mine[-1].id, False
@@ -154,6 +155,7 @@ class Analyses:
 
     def _settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = self._defaults.for_report() | Settings.parse(given)
+        check_offered(values["emotion"], values["detector"], self._defaults.emotion)
         return Settings(**tuples(values)).for_report()
 
     def _recompute(self, who: Who, analysis: Analysis, chosen: list[edits.Edit], change: Change | None) -> None:
@@ -214,8 +216,9 @@ def _wanted(session: Session, output: Output) -> bool:
     return session.scalar(live.limit(1)) is not None
 
 
-def _key(blob: str, settings: dict[str, Any]) -> str:
-    """Names an output by all that it depends on."""
-    models = [[card["name"], card["sha256"]] for card in model_cards()]
+def _key(blob: str, settings: dict[str, Any], models_folder: Path) -> str:
+    """Names an output by all that it depends on. A model that is still to be fetched has no hash yet."""
+    cards = model_cards(settings["emotion"], settings["detector"], models_folder)
+    models = [[card["name"], card["sha256"]] for card in cards]
     text = json.dumps([blob, settings, models, __version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

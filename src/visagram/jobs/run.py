@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 import visagram.wire as wire
-from visagram.analysis import Part, assemble, plan_video
+from visagram.analysis import Part, assemble, plan_video, prepare_models
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import VideoFacts
 from visagram.errors import DecodeFailed, StorageFull, VisagramError
@@ -91,7 +91,8 @@ class Runner:
 
     def _without_paths(self, text: str) -> str:
         """A message for people who know their videos by other names than the data folder does."""
-        named = re.sub(re.escape(str(self._storage.folder)) + r"[^\s:,;]*", "the file", text)
+        places = f"{re.escape(str(self._settings.models_folder))}|{re.escape(str(self._storage.folder))}"
+        named = re.sub(rf"({places})[^\s:,;]*", "the file", text)
         return named[:1].upper() + named[1:]
 
     def close(self) -> None:
@@ -112,6 +113,7 @@ class Runner:
 
     def _prepare(self, lease: Lease, _heart: Heart) -> None:
         blob, settings = self._task(lease)
+        prepare_models(settings, lambda _stage, _completed, _total: None)
         workers = self._children(settings)
         facts, timeline = workers.probe(blob)
         segments = plan_video("The video", facts, timeline, settings)

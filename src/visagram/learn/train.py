@@ -1,72 +1,43 @@
 """Train an expression network: read the sheets, run the recipe, write ONNX and card.
 
-One file, top to bottom. A run is a folder; it can be killed at any time and goes on from its last whole epoch with the
-same command. Every random draw derives from (seed, epoch), so a resumed run ends where an unbroken one does.
+One file, top to bottom. A run is a folder; it can be killed at any time and goes on from its last checkpoint with the
+same command. Every random draw derives from (seed, epoch) or (seed, step), so a resumed run ends where an unbroken one
+does.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional
 
-from visagram.core.types import EXPRESSIONS
+from visagram.core.types import Progress
 from visagram.errors import DataError
-from visagram.files import replace_file
-from visagram.learn.data import Faces48, augment, read_sheets, trainable
-from visagram.learn.network import ExpressionNetwork
+from visagram.evaluate.metrics import accuracy_and_macro_recall
+from visagram.learn import balance, distil
+from visagram.learn.augment import CALM, STRONG, augment, mix
+from visagram.learn.build import build
+from visagram.learn.checkpoint import CHECKPOINT, Checkpoint
+from visagram.learn.data import Faces48, divide
+from visagram.learn.draws import Draws
+from visagram.learn.export import export
+from visagram.learn.memory import keep_memory
+from visagram.learn.predict import predict
+from visagram.learn.recipes import Recipe
 
-Progress = Callable[[str, int, int], None]
-
-CALM = 0.4
-"""Strength of the augmentation in the calm epochs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides what a run learns; stored in its checkpoint and its card.
-
-    calm_epochs: the last epochs run with gentle augmentation and without mixup, so that the network ends on faces like
-    those it will see. ema_steps: length of the running average of weights.
-    """
-
-    name: str = "small"
-    widths: tuple[int, ...] = (32, 64, 128, 256)
-    blocks: tuple[int, ...] = (2, 2, 2, 1)
-    epochs: int = 30
-    calm_epochs: int = 3
-    batch: int = 128
-    peak_rate: float = 0.1
-    weight_decay: float = 5e-4
-    mixup: float = 0.3
-    ema_steps: float = 100.0
-    seed: int = 0
-
-
-RECIPES = {
-    "small": Recipe(),
-    "tiny": Recipe(
-        name="tiny", widths=(8, 16), blocks=(1, 1), epochs=2, calm_epochs=1, batch=32, peak_rate=0.05, ema_steps=5
-    ),
-}
+ORDER, STEP, DROPOUT, SUBSET = range(4)
+"""What a stream of draws is for, so that no two share their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one finished epoch measured on the validation split."""
+    """What one finished epoch measured on the faces held out."""
 
     epoch: int
     loss: float
@@ -75,159 +46,187 @@ class Epoch:
     seconds: float
 
 
-def train(data: Path, output: Path, recipe: Recipe, progress: Progress) -> Path:
-    """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there."""
+def train(
+    data: Path,
+    output: Path,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    teachers: Sequence[Path] = (),
+    say: Callable[[str], None] = lambda _: None,
+    checkpoint_seconds: float = 120.0,
+) -> Path:
+    """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there.
+
+    teachers: folders of finished runs to learn from. say: told a sentence after every epoch.
+    checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
+    """
+    keep_memory()
     output.mkdir(parents=True, exist_ok=True)
-    faces, held_out = trainable(read_sheets(data, "train")), read_sheets(data, "validation")
-    if not len(faces) or not held_out.majority.any():
-        raise DataError(f"{data} holds no faces with clear votes in the splits 'train' and 'validation'.")
-    run = _Run(recipe, len(faces))
-    checkpoint = output / "checkpoint.safetensors"
-    if checkpoint.exists():
-        run.restore(checkpoint)
-    luma, targets = torch.from_numpy(faces.luma).unsqueeze(1), torch.from_numpy(faces.targets())
-    while run.epoch < recipe.epochs:
-        run.train_epoch(luma, targets, progress)
-        run.measure(held_out)
-        run.save(checkpoint)
-    from visagram.learn.export import export
-
-    return export(run.averaged, recipe, faces=len(faces), held_out=held_out, history=run.history, folder=output)
+    faces, held_out = divide(data, recipe.fold)
+    masters = distil.Teachers.open(teachers, data, held_out)
+    run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests)
+    if run.step < run.steps:
+        soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
+        run.learn(soft, progress, say, checkpoint_seconds)
+    return export(run.averaged, recipe, faces=run.faces, held_out=held_out, history=run.history, folder=output)
 
 
-class _Run:
-    """The state of a training run: network, momentum, running average, epoch."""
+class Run:
+    """The state of a training run: network, optimiser, running average, step."""
 
-    def __init__(self, recipe: Recipe, faces: int) -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe = recipe
+    def __init__(
+        self, recipe: Recipe, faces: Faces48, held_out: Faces48, path: Path, teachers: tuple[str, ...]
+    ) -> None:
+        self.recipe, self.path, self.held_out = recipe, path, held_out.select(held_out.votes.majority)
+        self.data, self.teachers = faces.digest(), teachers
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = self._network()
-        self.averaged = self._network()
+        stored = Checkpoint.load(path) if path.exists() else None
+        if stored is not None:
+            stored.check(path, recipe, self.data, teachers)
+        if recipe.share < 1:
+            kept = Draws(recipe.seed, SUBSET).permutation(len(faces))[: max(1, int(len(faces) * recipe.share))]
+            faces = faces.select(kept.numpy())
+        self.faces = faces
+        torch.manual_seed(recipe.seed)
+        self.network = build(recipe, pretrained=stored is None)
+        self.averaged = build(recipe, pretrained=False)
+        for network in (self.network, self.averaged):
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.eval()
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.SGD(
-            [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=0.0,
-            momentum=0.9,
-            nesterov=True,
-        )
-        self.steps_per_epoch = max(1, faces // recipe.batch)
-        self.epoch = 0
-        self.history: list[Epoch] = []
-        self.loss = math.nan
-        self.seconds = 0.0
+        self.optimiser = _optimiser(self.network, recipe)
+        self.steps_per_epoch = max(1, len(faces) // recipe.batch)
+        self.steps = self.steps_per_epoch * recipe.epochs
+        self.step, self.history = 0, list[Epoch]()
+        self.loss_sum, self.seconds = 0.0, 0.0
+        if stored is not None:
+            self._restore(stored)
+        # The tensors of both networks stay the same ones, so they are paired once.
+        self._pairs = list(zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True))
 
-    def _network(self) -> ExpressionNetwork:
-        network = ExpressionNetwork(self.recipe.widths, self.recipe.blocks, len(EXPRESSIONS))
-        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network
+    def learn(self, soft: Tensor | None, progress: Progress, say: Callable[[str], None], every: float) -> None:
+        """Run the steps that are left. soft: (n, 7) the teachers' posteriors of the faces. every: seconds between
+        checkpoints."""
+        luma = torch.from_numpy(self.faces.luma).unsqueeze(1).to(self.device)
+        targets = [torch.from_numpy(self.faces.targets()).to(self.device)]
+        weights = balance.face_weights(targets[0].cpu(), self.recipe.rare)
+        shift = balance.prior_shift(targets[0].cpu(), weights).to(self.device) * self.recipe.compensate
+        if soft is not None:
+            targets.append(distil.softened(soft, self.recipe.softness).to(self.device))
+        order, saved, began, before = torch.empty(0), time.monotonic(), time.monotonic(), self.step
+        for step in range(self.step, self.steps):
+            epoch, at = divmod(step, self.steps_per_epoch)
+            if step == before or at == 0:
+                order = balance.order(weights, Draws(self.recipe.seed, ORDER, epoch)).to(self.device)
+            started = time.monotonic()
+            self.loss_sum += self._descend(step, luma, targets, order[at * self.recipe.batch :], shift)
+            self.seconds += time.monotonic() - started
+            self.step = step + 1
+            if at + 1 == self.steps_per_epoch:
+                self._close_epoch(epoch)
+                left = (time.monotonic() - began) / (self.step - before) * (self.steps - self.step)
+                say(_sentence(self.history[-1], self.recipe.epochs, left))
+            # The last step's checkpoint says that the run is finished.
+            if time.monotonic() - saved > every or at + 1 == self.steps_per_epoch:
+                self._save()
+                saved = time.monotonic()
+            progress("train", self.step, self.steps)
 
-    def train_epoch(self, luma: Tensor, targets: Tensor, progress: Progress) -> None:
-        """One pass over the faces in an order, and with an augmentation, that only (seed, epoch) decide."""
-        started = time.monotonic()
-        generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + self.epoch)
+    def _descend(self, step: int, luma: Tensor, targets: list[Tensor], order: Tensor, shift: Tensor) -> float:
+        """One step of the optimiser; returns its loss."""
+        recipe = self.recipe
+        calm = step >= self.steps - recipe.calm_epochs * self.steps_per_epoch
+        paired = calm and recipe.consistency > 0
+        chosen = order[: recipe.batch // 2].repeat(2) if paired else order[: recipe.batch]
+        draws = Draws(recipe.seed, STEP, step, device=self.device)
+        batch = augment(luma[chosen].float(), draws, CALM if calm else STRONG)
+        wanted = [t[chosen] for t in targets]
+        if not calm:
+            batch, wanted = mix(batch, wanted, draws, recipe.mixup, recipe.cutmix)
         # Dropout draws from the global generator.
-        torch.manual_seed(self.recipe.seed * 100_003 + self.epoch)
-        order = torch.randperm(len(luma), generator=generator)
-        total = self.steps_per_epoch * self.recipe.epochs
-        loss_sum = 0.0
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        rate = recipe.peak_rate * one_cycle(step / self.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["factor"]
         self.network.train()
-        for step in range(self.steps_per_epoch):
-            chosen = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-            batch, wanted = self._mixed(luma[chosen], targets[chosen], generator)
-            done = self.epoch * self.steps_per_epoch + step
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.recipe.peak_rate * one_cycle(done / total)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                logits = self.network(batch)
-            loss = functional.cross_entropy(logits.float(), wanted)
-            if not torch.isfinite(loss):
-                raise DataError(f"Training diverged in epoch {self.epoch + 1}: lower the recipe's peak rate.")
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self._average(done)
-            loss_sum += float(loss.detach())
-            progress("train", done + 1, total)
-        self.loss = loss_sum / self.steps_per_epoch
-        self.seconds = time.monotonic() - started
-        self.epoch += 1
-
-    def _mixed(self, luma: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Augmented faces, a share of them blended with another (mixup, Zhang et al. 2018, arXiv 1710.09412)."""
-        calm = self.epoch >= self.recipe.epochs - self.recipe.calm_epochs
-        batch = augment(luma.float(), generator, CALM if calm else 1.0)
-        partner = torch.randperm(len(batch), generator=generator)
-        weight = torch.rand(len(batch), generator=generator) * 0.5
-        share = 0.0 if calm else self.recipe.mixup
-        weight = torch.where(torch.rand(len(batch), generator=generator) < share, weight, torch.zeros(()))
-        batch = torch.lerp(batch, batch[partner], weight.view(-1, 1, 1, 1))
-        targets = torch.lerp(targets, targets[partner], weight.view(-1, 1))
-        batch = batch.to(self.device, memory_format=torch.channels_last)
-        return batch, targets.to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.network(batch.contiguous(memory_format=torch.channels_last))
+        logits = logits.float()
+        soft = wanted[1] if len(wanted) > 1 else None
+        loss = distil.loss(logits, wanted[0], shift, soft, recipe.distil, recipe.softness)
+        if paired:
+            loss = loss + recipe.consistency * distil.disagreement(logits)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise DataError(f"Training diverged at step {step + 1} of {self.steps}: lower the recipe's peak rate.")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self._average(step)
+        return value
 
     @torch.no_grad()
-    def _average(self, done: int) -> None:
+    def _average(self, step: int) -> None:
         """Exponential moving average of weights and batch statistics, short at first."""
-        keep = min(1 - 1 / self.recipe.ema_steps, (1 + done) / (10 + done))
-        for ours, theirs in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+        keep = min(1 - 1 / self.recipe.ema_steps, (1 + step) / (10 + step))
+        for ours, theirs in self._pairs:
             if ours.is_floating_point():
                 ours.lerp_(theirs, 1 - keep)
             else:
                 ours.copy_(theirs)
 
-    def measure(self, held_out: Faces48) -> None:
-        """Append this epoch's figures on the validation faces that have a majority."""
-        judged = held_out.select(held_out.majority)
-        guesses = predict(self.averaged, judged.luma).argmax(axis=1)
-        hits = guesses == judged.labels
-        recalls = [hits[judged.labels == k].mean() for k in range(len(EXPRESSIONS)) if (judged.labels == k).any()]
-        self.history.append(
-            Epoch(self.epoch, self.loss, float(hits.mean()), float(np.mean(recalls)), round(self.seconds, 1))
-        )
+    def _close_epoch(self, epoch: int) -> None:
+        """Append this epoch's figures on the faces held out that have a majority."""
+        guesses = predict(self.averaged, self.held_out.luma).argmax(axis=1)
+        accuracy, macro = accuracy_and_macro_recall(guesses, self.held_out.votes.labels)
+        loss = self.loss_sum / self.steps_per_epoch
+        self.history.append(Epoch(epoch + 1, loss, accuracy, macro, round(self.seconds, 1)))
+        self.loss_sum, self.seconds = 0.0, 0.0
 
-    def save(self, path: Path) -> None:
-        """Write the whole state; a reader finds either the old file or the new one."""
+    def _save(self) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, parameter in enumerate(self._parameters()):
-            tensors[f"momentum.{index}"] = self.optimiser.state[parameter]["momentum_buffer"]
-        meta = {
-            "recipe": json.dumps(dataclasses.asdict(self.recipe)),
-            "epoch": str(self.epoch),
-            "history": json.dumps([dataclasses.asdict(epoch) for epoch in self.history]),
-        }
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with replace_file(path) as partial:
-            save_file(contiguous, str(partial), metadata=meta)
+        for index, parameter in enumerate(_parameters(self.optimiser)):
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in self.optimiser.state[parameter].items()}
+        history = [dataclasses.asdict(epoch) for epoch in self.history]
+        partial = {"loss_sum": self.loss_sum, "seconds": self.seconds}
+        Checkpoint(self.recipe, self.data, self.teachers, self.step, self.steps, history, partial, tensors).save(
+            self.path
+        )
 
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint. Raises `DataError` when it is damaged or comes from another recipe."""
+    def _restore(self, stored: Checkpoint) -> None:
         try:
-            with safe_open(str(path), "pt") as stored:
-                meta: dict[str, Any] = stored.metadata()
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        except SafetensorError as error:
-            raise DataError(f"The checkpoint {path} is damaged ({error}): delete it to start again.") from error
-        theirs, ours = json.loads(meta["recipe"]), json.loads(json.dumps(dataclasses.asdict(self.recipe)))
-        if theirs != ours:
-            differing = sorted(key for key in ours if theirs.get(key) != ours[key])
-            raise DataError(
-                f"{path} was made with another recipe (different: {', '.join(differing)}): choose another output."
-            )
-        self.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-        self.averaged.load_state_dict({k[9:]: v for k, v in tensors.items() if k.startswith("averaged.")})
-        for index, parameter in enumerate(self._parameters()):
-            buffer = tensors[f"momentum.{index}"].to(self.device)
-            self.optimiser.state[parameter]["momentum_buffer"] = buffer.clone(memory_format=torch.preserve_format)
-        self.epoch = int(meta["epoch"])
-        self.history = [Epoch(**epoch) for epoch in json.loads(meta["history"])]
+            self.network.load_state_dict(stored.part("network"))
+            self.averaged.load_state_dict(stored.part("averaged"))
+            self.history = [Epoch(**epoch) for epoch in stored.history]
+            self.loss_sum, self.seconds = stored.partial["loss_sum"], stored.partial["seconds"]
+        except (RuntimeError, TypeError, KeyError) as error:
+            raise DataError(f"The checkpoint {self.path} does not hold the network of its recipe.") from error
+        self.step = stored.step
+        for index, parameter in enumerate(_parameters(self.optimiser)):
+            for key, tensor in stored.part(f"optimiser.{index}").items():
+                # AdamW counts its steps on the CPU.
+                held = tensor if tensor.ndim == 0 else tensor.to(self.device)
+                self.optimiser.state[parameter][key] = held.clone()
 
-    def _parameters(self) -> list[Tensor]:
-        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+def _optimiser(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Weights decay, biases and normalisations do not; the head learns at its own pace."""
+    groups = []
+    for head in (False, True):
+        mine = [p for name, p in network.named_parameters() if name.startswith("head.") == head and p.requires_grad]
+        factor = recipe.head_rate if head else 1.0
+        for decays in (True, False):
+            params = [p for p in mine if (p.ndim > 1) == decays]
+            groups.append({"params": params, "weight_decay": recipe.weight_decay if decays else 0.0, "factor": factor})
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99))
+    return torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def one_cycle(done: float) -> float:
@@ -239,13 +238,9 @@ def one_cycle(done: float) -> float:
     return 0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
 
 
-@torch.no_grad()
-def predict(network: ExpressionNetwork, luma: NDArray[np.uint8], batch: int = 256) -> NDArray[np.float32]:
-    """(n, 48, 48) uint8 faces to (n, 7) float32 logits."""
-    network.eval()
-    device = next(network.parameters()).device
-    parts = [
-        network(torch.from_numpy(luma[i : i + batch]).unsqueeze(1).float().to(device)).cpu()
-        for i in range(0, len(luma), batch)
-    ]
-    return np.asarray(torch.cat(parts).numpy(), np.float32)
+def _sentence(epoch: Epoch, epochs: int, left: float) -> str:
+    time_left = f"{left / 3600:.1f} h" if left >= 5400 else f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+    return (
+        f"Epoch {epoch.epoch} of {epochs}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.2%}, "
+        f"macro recall {epoch.macro_recall:.2%}, {epoch.seconds:.0f} s; {time_left} left."
+    )

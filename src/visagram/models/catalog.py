@@ -1,54 +1,143 @@
-"""Name to card to session. A card is a JSON file beside its ONNX file, and says everything code needs to know of it."""
+"""The one catalogue: what `--emotion` and `--detector` may name, each with its card and how it is opened.
+
+`visagram` comes with the package, `deepface` and `deepface-retinaface` with the extra `[deepface]` and weights that are
+fetched; `hf:` and `onnx:` begin names of models that the catalogue does not know.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visagram.errors import ModelError
+from visagram.errors import MissingExtra, UsageError
+from visagram.models.card import DETECTOR, EMBEDDED, EMBEDDING, EMOTION, Card, open_session, read_card, read_own_card
+from visagram.models.fetch import Source, Watch, fetch, nobody, remembered_hash
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from visagram.core.stages import EmotionClassifier
 
-EMBEDDED = Path(__file__).parent / "data"
-DETECTOR, EMBEDDING, EMOTION = "retinaface-mobilenet025", "faceres-embedding", "visagram-emotion"
+__all__ = [
+    "DETECTOR",
+    "EMBEDDED",
+    "EMBEDDING",
+    "EMOTION",
+    "Card",
+    "Choice",
+    "check_offered",
+    "choices",
+    "find",
+    "model_cards",
+    "offered",
+    "open_classifier",
+    "open_session",
+    "prepare",
+    "read_card",
+    "same_person_threshold",
+]
+
+OURS = "visagram"
+HF, OWN = "hf:", "onnx:"
+FOREIGN = Path(__file__).parent / "cards"
+EXTRAS = {"deepface": ("deepface", "retinaface"), "huggingface": ("transformers", "torch", "PIL")}
+"""What each extra must have installed."""
+EXPRESSION, DETECTION = "expression", "detection"
+SETTINGS = {EXPRESSION: "emotion", DETECTION: "detector"}
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A model and the facts about it. facts: the whole JSON file."""
+class Choice:
+    """Something to choose for a task.
+
+    name: what the option takes. extra: what must be installed, empty where nothing more is needed. card: reads its
+    card out of the folder of fetched models. fetch: brings its weights there: `fetch(folder, offline, watch)`.
+    """
 
     name: str
     task: str
-    file: Path
-    sha256: str
-    facts: dict[str, Any]
+    extra: str
+    card: Callable[[Path], Card]
+    fetch: Callable[[Path, bool, Watch], object]
 
-    def for_report(self) -> dict[str, Any]:
-        """What a report keeps of it."""
-        version = self.facts.get("version") or self.facts.get("origin", {}).get("version", "")
-        kept = {"name": self.name, "task": self.task, "version": version, "sha256": self.sha256}
-        kept["licence"] = self.facts.get("licence", "")
-        return kept | {key: self.facts[key] for key in ("trained_on", "metrics", "temperature") if key in self.facts}
-
-
-def read_card(name: str, folder: Path = EMBEDDED) -> Card:
-    """The card of a model. Raises `ModelError` where it is missing or does not make sense."""
-    path = folder / f"{name}.json"
-    try:
-        facts = json.loads(path.read_text("utf-8"))
-        file = folder / Path(facts["file"]).name
-        return Card(facts["name"], facts["task"], file, facts["sha256"], facts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"The model card {path} cannot be used ({error}): reinstall Visagram.") from error
+    @property
+    def missing(self) -> str:
+        """Why it cannot be chosen here, empty if it can."""
+        absent = [name for name in EXTRAS.get(self.extra, ()) if importlib.util.find_spec(name) is None]
+        if not absent:
+            return ""
+        return f"{self.name} needs {', '.join(absent)}: install it with pip install 'visagram[{self.extra}]'."
 
 
-def model_cards() -> list[dict[str, Any]]:
-    """What a report says about the models of an analysis."""
-    return [read_card(name).for_report() for name in (DETECTOR, EMBEDDING, EMOTION)]
+def choices() -> tuple[Choice, ...]:
+    """All models that have a name of their own, those that come with Visagram first."""
+    return (
+        Choice(OURS, EXPRESSION, "", lambda _: read_card(EMOTION), _nothing),
+        Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
+        Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
+        _foreign("deepface", EXPRESSION, "deepface"),
+        _foreign("deepface-retinaface", DETECTION, "deepface"),
+    )
+
+
+def find(task: str, name: str) -> Choice:
+    """What a name stands for. Raises `UsageError` that lists what there is."""
+    known = {choice.name: choice for choice in choices() if choice.task == task}
+    if name in known:
+        return known[name]
+    if task == EXPRESSION and name.startswith(OWN) and name != OWN:
+        return Choice(name, task, "", lambda _: read_own_card(Path(name.removeprefix(OWN))), _nothing)
+    if task == EXPRESSION and name.startswith(HF) and name != HF:
+        # Imported here: it knows torch and transformers.
+        from visagram.models import huggingface as hub
+
+        model = name.removeprefix(HF)
+        return Choice(
+            name,
+            task,
+            "huggingface",
+            lambda folder: hub.read_card(model, folder),
+            lambda folder, offline, watch: hub.fetch_model(model, folder, offline=offline, watch=watch),
+        )
+    more = [f"{HF}<name or folder>", f"{OWN}<file>"] if task == EXPRESSION else []
+    raise UsageError(f"The setting {SETTINGS[task]} is '{name}'; it must be one of {', '.join([*known, *more])}.")
+
+
+def prepare(emotion: str, detector: str, folder: Path, *, offline: bool, watch: Watch = nobody) -> None:
+    """See to it that these models can be opened: fetch what is to be fetched, read each card.
+
+    To be called before worker processes open them, which write no files. Raises `UsageError`, `MissingExtra`,
+    `ModelError`.
+    """
+    for choice in (find(EXPRESSION, emotion), find(DETECTION, detector)):
+        if choice.missing:
+            raise MissingExtra(choice.missing)
+        choice.fetch(folder, offline, watch)
+        choice.card(folder)
+
+
+def model_cards(emotion: str = OURS, detector: str = OURS, folder: Path = EMBEDDED) -> list[dict[str, Any]]:
+    """What a report says about the models of an analysis. folder: of fetched models. Raises as `find` and cards do."""
+    cards = [find(DETECTION, detector).card(folder), read_card(EMBEDDING), find(EXPRESSION, emotion).card(folder)]
+    return [card.for_report() for card in cards]
+
+
+def offered(task: str, chosen: str) -> list[str]:
+    """Names that anybody may choose for a task on a server whose own choice is `chosen`, those that are installed."""
+    names = [choice.name for choice in choices() if choice.task == task and not choice.missing]
+    return names if chosen in names else [*names, chosen]
+
+
+def check_offered(emotion: str, detector: str, chosen: str) -> None:
+    """Raise `UsageError` for what is not installed, and for names of files and of foreign models, which only whoever
+    runs the server may choose. chosen: the server's own choice of `emotion`."""
+    if emotion.startswith((HF, OWN)) and emotion != chosen:
+        raise UsageError(f"The setting emotion must be one of {', '.join(offered(EXPRESSION, chosen))}.")
+    for choice in (find(EXPRESSION, emotion), find(DETECTION, detector)):
+        if choice.missing:
+            raise UsageError(f"The setting {SETTINGS[choice.task]} cannot be {choice.name} here: {choice.missing}")
 
 
 def same_person_threshold() -> float:
@@ -56,21 +145,44 @@ def same_person_threshold() -> float:
     return float(read_card(EMBEDDING).facts["threshold"])
 
 
-def open_session(card: Card, threads: int) -> onnxruntime.InferenceSession:
-    """A session over a card's file, checked against the card's hash. Raises `ModelError`."""
-    try:
-        content = card.file.read_bytes()
-    except OSError as error:
-        raise ModelError(f"The model file {card.file} cannot be read: reinstall Visagram.") from error
-    if hashlib.sha256(content).hexdigest() != card.sha256:
-        raise ModelError(f"The model file {card.file} does not match its card: reinstall Visagram.")
-    # Imported here, so that cards can be read without the runtime.
-    import onnxruntime
+def open_classifier(
+    name: str, threads: int, folder: Path, alive: Callable[[], None] = lambda: None
+) -> EmotionClassifier:
+    """A classifier by its name. folder: of fetched models. alive: called now and then by slow ones.
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads of several processes fight each other for the same cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    Raises `UsageError`, `MissingExtra`, `ModelError`. Fetches nothing: see `prepare`.
+    """
+    choice = find(EXPRESSION, name)
+    if choice.missing:
+        raise MissingExtra(choice.missing)
+    if name == "deepface":
+        from visagram.models.deepface import DeepFaceClassifier
+
+        return DeepFaceClassifier(choice.card(folder), threads=threads)
+    if name.startswith(HF):
+        from visagram.models.huggingface import HuggingFaceClassifier
+
+        return HuggingFaceClassifier(choice.card(folder), threads=threads, alive=alive)
+    from visagram.models.emotion import OnnxClassifier
+
+    return OnnxClassifier(choice.card(folder), threads=threads)
+
+
+def _foreign(name: str, task: str, extra: str) -> Choice:
+    """A model whose card ships with us and whose weights are fetched."""
+    facts = json.loads((FOREIGN / f"{name}.json").read_text("utf-8"))
+    source = Source(tuple(facts["sources"]), facts.get("sha256"), int(facts["most_bytes"]))
+
+    def card(folder: Path) -> Card:
+        file = folder / facts["file"]
+        remedy = f"remove it and {file.name}.sha256, so that it is fetched again"
+        return Card(name, task, file, source.sha256 or remembered_hash(file), facts, remedy)
+
+    def bring(folder: Path, offline: bool, watch: Watch) -> None:
+        fetch(source, folder / facts["file"], offline=offline, watch=watch)
+
+    return Choice(name, task, extra, card, bring)
+
+
+def _nothing(_folder: Path, _offline: bool, _watch: Watch) -> None:
+    """Nothing is to be fetched."""

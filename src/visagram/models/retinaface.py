@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visagram.core.geometry import nms
 from visagram.core.types import Faces, Frame
+from visagram.errors import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -43,7 +44,7 @@ class RetinaFaceDetector:
         region: tuple[int, int, int, int] | None = None,
     ) -> None:
         self.smallest = SMALLEST * picture[1] / size[1]
-        self._session = session
+        self._session: onnxruntime.InferenceSession | None = session
         self._size = size
         self._scale = np.array([picture[0] / size[0], picture[1] / size[1]], np.float32)
         self._window = _window(region, picture, size)
@@ -53,13 +54,18 @@ class RetinaFaceDetector:
         runs = [self._run(frames[start : start + per_run]) for start in range(0, len(frames), per_run)]
         return [faces for run in runs for faces in run]
 
+    def close(self) -> None:
+        self._session = None
+
     def _run(self, frames: Sequence[Frame]) -> list[Faces]:
+        if (session := self._session) is None:
+            raise ModelError("The detector was closed.")
         x, y, w, h = self._window
         blob = np.empty((len(frames), 3, h, w), np.float32)
         for row, frame in zip(blob, frames, strict=True):
             picture = frame.picture(*self._size)[y : y + h, x : x + w]
             np.subtract(picture.transpose(2, 0, 1), MEAN_BGR[:, None, None], out=row)
-        loc, conf, landmarks = self._session.run(["loc", "conf", "landmarks"], {"input": blob})
+        loc, conf, landmarks = session.run(["loc", "conf", "landmarks"], {"input": blob})
         anchors = anchor_boxes(h, w)
         return [self._faces(loc[k], conf[k], landmarks[k], anchors) for k in range(len(frames))]
 

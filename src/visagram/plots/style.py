@@ -25,6 +25,8 @@ LONGEST_LABEL = 20
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 INK, GRID, SEEN = "#7b828c", "rgba(128,136,148,0.22)", "rgba(128,136,148,0.55)"
+UNSURE = {"shape": "/", "fgcolor": "#8d949e", "bgcolor": "rgba(128,136,148,0.35)", "size": 8, "solidity": 0.35}
+"""How a stretch is covered of which the model was unsure."""
 
 
 def plain(text: str) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.bins import Bins, bin_person, runs
+from visagram.core.certainty import unsure
 from visagram.core.types import EXPRESSIONS
-from visagram.plots.style import FONT, GRID, INK, PATTERNS, SEEN, fill, hatch, layout, plain
+from visagram.plots.style import FONT, GRID, INK, PATTERNS, SEEN, UNSURE, fill, hatch, layout, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,18 +29,26 @@ LABEL_FROM = 0.045
 _Outline = tuple[NDArray[np.float64], NDArray[np.float32]]
 
 
-def timeline(report: Report) -> go.Figure:
-    """The mean posterior over time as stacked areas, one lane per person; gaps are time that was not measured.
+def timeline(report: Report, smooth: float | None = None) -> go.Figure:
+    """The mean posterior over time as stacked areas, one lane per person; gaps are time that was not measured, and what
+    the model was unsure of is hatched.
 
+    smooth: seconds over which posteriors are smoothed (`core.smoothing`), by default the report's setting.
     The x axis is milliseconds on a date axis (so that zooming refines the ticks), the y axis counts lanes downwards.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=layout())
-    rows, (begin, finish) = report.observations, _range(report)
-    lanes = [(person, bin_person(rows[rows.person == person.id], begin, finish)) for person in report.people]
+    rows, (begin, finish) = report.smoothed(smooth), _range(report)
+    doubtful = unsure(report.observations, report.unsure_below)
+    lanes = []
+    for person in report.people:
+        mine = rows.person == person.id
+        lanes.append((person, bin_person(rows[mine], begin, finish, doubtful[mine])))
     for k, name in enumerate(EXPRESSIONS):
         figure.add_trace(_area(go, name, [_polygon(bins, k, -row) for row, (_, bins) in enumerate(lanes)]))
+    if any(bins.unsure.any() for _, bins in lanes):
+        figure.add_trace(_doubt(go, [_boxes(bins, -row) for row, (_, bins) in enumerate(lanes)]))
     for row, (person, bins) in enumerate(lanes):
         figure.add_trace(_presence(go, bins, -row))
         figure.add_trace(_labels(go, bins, -row))
@@ -120,21 +129,35 @@ def _polygon(bins: Bins, k: int, row: int) -> _Outline:
     return _ms(np.concatenate(xs)), np.asarray(np.concatenate(ys) * LANE + _base(row), np.float32)
 
 
+def _boxes(bins: Bins, row: int) -> _Outline:
+    """A box over the lane's whole height around each stretch that is unsure."""
+    edges = [(bins.edges[first], bins.edges[after]) for first, after in runs(bins.unsure)]
+    xs = [edge for start, end in edges for edge in (start, start, end, end, np.nan)]
+    ys = [_base(row), _base(row) + LANE, _base(row) + LANE, _base(row), np.nan] * len(edges)
+    return _ms(np.array(xs, np.float64)), np.array(ys, np.float32)
+
+
 def _area(go: Any, name: str, polygons: list[_Outline]) -> go.Scatter:
-    x = np.concatenate([np.empty(0), *(outline[0] for outline in polygons)])
-    y = np.concatenate([np.empty(0, np.float32), *(outline[1] for outline in polygons)])
+    look = {"fillcolor": fill(name), "fillpattern": {**hatch(PATTERNS[name]), "bgcolor": fill(name)}}
+    return _filled(go, name, polygons, look)
+
+
+def _doubt(go: Any, boxes: list[_Outline]) -> go.Scatter:
+    return _filled(go, "unsure", boxes, {"fillcolor": UNSURE["bgcolor"], "fillpattern": UNSURE})
+
+
+def _filled(go: Any, name: str, polygons: list[_Outline], look: dict[str, Any]) -> go.Scatter:
     return go.Scatter(
-        x=x,
-        y=y,
+        x=np.concatenate([np.empty(0), *(outline[0] for outline in polygons)]),
+        y=np.concatenate([np.empty(0, np.float32), *(outline[1] for outline in polygons)]),
         name=name,
         mode="lines",
         line={"width": 0, "simplify": True},
         fill="toself",
-        fillcolor=fill(name),
-        fillpattern={**hatch(PATTERNS[name]), "bgcolor": fill(name)},
         hoverinfo="skip",
         legendgroup=name,
         showlegend=True,
+        **look,
     )
 
 
@@ -181,7 +204,8 @@ def _hover(go: Any, bins: Bins, row: int, name: str) -> go.Scatter:
     texts = np.where(bins.seen, "in the picture, not measured", "not in the picture").tolist()
     for bin in np.flatnonzero(~np.isnan(bins.posterior[:, 0])):
         best = int(probability[bin].argmax())
-        texts[bin] = f"apparent expression {EXPRESSIONS[best]}, {probability[bin, best] * 100:.0f} %"
+        doubt = ", unsure" if bins.unsure[bin] else ""
+        texts[bin] = f"apparent expression {EXPRESSIONS[best]}, {probability[bin, best] * 100:.0f} %{doubt}"
     return go.Scatter(
         x=_ms((bins.edges[:-1] + bins.edges[1:]) / 2),
         y=np.full(len(texts), _base(row) + LANE / 2, np.float32),

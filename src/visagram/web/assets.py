@@ -17,6 +17,7 @@ from visagram import __version__
 from visagram.core.types import EXPRESSIONS
 from visagram.export.html import expression_styles
 from visagram.plots import PALETTE, PATTERNS
+from visagram.plots.diagrams import STYLE
 
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "public, no-cache"
@@ -46,6 +47,10 @@ def assets_routes() -> APIBlueprint:
     @assets.get("/static/expressions.css")
     def expressions() -> Response:
         return _made(expression_styles(), "text/css")
+
+    @assets.get("/static/diagrams.css")
+    def diagrams() -> Response:
+        return _made(STYLE, "text/css")
 
     @assets.get("/static/js/palette.js")
     def palette() -> Response:

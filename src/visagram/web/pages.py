@@ -9,13 +9,15 @@ from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from visagram import __version__
-from visagram.errors import NotFound
+from visagram.export.words import exact
 from visagram.jobs.analyses import state
 from visagram.jobs.model import DONE
 from visagram.jobs.service import Service
-from visagram.models.catalog import read_card
+from visagram.models.sheet import Sheet
+from visagram.plots import diagrams
 from visagram.web import security
-from visagram.web.api.models import NAMES
+from visagram.web.api.models import find_model
+from visagram.web.api.presets import offered
 from visagram.web.security import check_form, csrf_token, token_form, who
 
 
@@ -32,6 +34,11 @@ def pages_routes(service: Service) -> APIBlueprint:
             "csrf_token": csrf_token(),
             "signed_in": g.get("signed_in", False),
         }
+
+    @pages.app_template_filter("unbroken")
+    def unbroken(text: str) -> str:
+        """A number and its percent sign on one line."""
+        return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
     @pages.get("/")
     def library() -> str:
@@ -62,13 +69,13 @@ def pages_routes(service: Service) -> APIBlueprint:
 
     @pages.get("/models")
     def models() -> str:
-        return render_template("models.html", page="models", cards=[read_card(name) for name in NAMES])
+        return render_template("models.html", page="models", offers=offered(service.settings))
 
-    @pages.get("/models/<name>")
+    @pages.get("/models/<path:name>")
     def model(name: str) -> str:
-        if name not in NAMES:
-            raise NotFound("There is no such model.")
-        return render_template("model.html", page="model", card=read_card(name))
+        offer = find_model(service, name)
+        sheet = offer.sheet
+        return render_template("model.html", page="model", offer=offer, sheet=sheet, drawn=_drawn(sheet))
 
     @pages.get("/about")
     def about() -> str:
@@ -103,3 +110,16 @@ def pages_routes(service: Service) -> APIBlueprint:
         return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
 
     return pages
+
+
+def _drawn(sheet: Sheet) -> dict[str, str]:
+    """The diagrams of a card as SVG."""
+    chosen, curve = None, [(point.coverage, point.risk) for point in sheet.curve]
+    if sheet.chosen is not None:
+        coverage, risk = sheet.chosen.coverage, sheet.chosen.risk
+        note = f"unsure below {sheet.chosen.threshold:.2f}: {exact(coverage)} answered, {exact(risk)} of them wrong"
+        chosen = (coverage, risk, note)
+    return {
+        "reliability": diagrams.reliability([(sheet.name, sheet.reliability)]),
+        "risk": diagrams.risk_coverage([(sheet.name, curve)], chosen),
+    }

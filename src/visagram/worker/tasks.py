@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Tasks:
             "proxy": self._proxy,
             "strip": self._strip,
             "still": self._still,
+            "pictures": self._pictures,
         }
 
     def do(self, kind: str, path: Path, settings: Settings, values: dict[str, Any], arrays: wire.Arrays) -> None:
@@ -76,7 +78,7 @@ class Tasks:
     def _segment(self, path: Path, settings: Settings, values: dict[str, Any], arrays: wire.Arrays) -> None:
         """Analyse one segment: a message per round, then one with its tracks and counts."""
         self._models_imported()
-        from visagram.compose import Models, open_frames, open_stretch
+        from visagram.compose import open_frames, open_stretch
         from visagram.media.preview import Preview
 
         facts, replies = wire.unpack_facts(values["facts"]), self._replies
@@ -84,11 +86,10 @@ class Tasks:
         timeline = wire.unpack_timeline(values["timeline"], {"pts": segment.pts[:0], "keys": segment.pts[:0]})
         threads = int(values["threads"])
         with open_frames(path, facts, timeline, segment, settings, threads, replies.alive) as source:
-            if self._models is None or self._models.threads != threads:
-                self._models = Models(threads)
+            models = self._opened(threads, settings)
             preview = Preview(facts) if values["preview"] else None
             counted = _Counted(source, segment)
-            stretch = open_stretch(counted, self._models, facts, settings)
+            stretch = open_stretch(counted, models, facts, settings)
             for observations in stretch:
                 replies.send("observations", {"frames": counted.frames}, wire.pack_observations(observations))
                 if preview and counted.last and (shown := preview.of(counted.last, observations)):
@@ -133,6 +134,26 @@ class Tasks:
         source = self._source(path, settings)
         picture = still(source, float(values["time"]), int(values["width"]), values["box"], self._replies.alive)
         self._replies.send("answer", {}, {"jpeg": np.frombuffer(picture, np.uint8)})
+
+    def _pictures(self, folder: Path, settings: Settings, values: dict[str, Any], _arrays: wire.Arrays) -> None:
+        """A message for each named picture of a folder: its luma, or why it cannot be had."""
+        from visagram.worker.pictures import Pictures
+
+        opened = partial(self._opened, settings=settings)
+        pictures = Pictures(settings, values["look"], values["framings"], opened, self._replies.alive)
+        for name in values["names"]:
+            self._replies.send("picture", *pictures.seen(folder / name))
+        self._replies.send("done")
+
+    def _opened(self, threads: int, settings: Settings) -> Models:
+        """The networks, kept from one request to the next."""
+        self._models_imported()
+        from visagram.compose import Models
+
+        if self._models is None or not self._models.fit(threads, settings):
+            self._models = None
+            self._models = Models(threads, settings, self._replies.alive)
+        return self._models
 
 
 class _Counted:

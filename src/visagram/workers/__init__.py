@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import visagram.wire as wire
 from visagram.core.segments import Segment, Timeline
+from visagram.core.stages import Framing
 from visagram.core.types import Progress, VideoFacts
 from visagram.errors import DecodeFailed, OutputError, Stopped
 from visagram.files import replace_file
 from visagram.settings import Settings
 from visagram.workers import checks
+from visagram.workers.pictures import Look, Seen, look_at
 from visagram.workers.pool import Message, Pool
 
 if TYPE_CHECKING:
     from visagram.report import Report
 
-__all__ = ["Message", "Stopped", "Workers"]
+__all__ = ["Look", "Message", "Seen", "Stopped", "Workers"]
 
 
 class Workers:
@@ -151,6 +153,16 @@ class Workers:
             _, arrays = self._answer("still", path, "read", {"time": time, "width": width, "box": box})
         with _sense(path):
             return checks.jpeg(arrays["jpeg"])
+
+    def pictures(
+        self, folder: Path, names: Sequence[str], look: Look, framings: Sequence[Framing] = ()
+    ) -> Iterator[tuple[int, Seen]]:
+        """What there is to see in pictures below `folder`, each with its place in `names`, as they come.
+
+        framings: further crops that are wanted of each face, besides the aligned luma. A picture that cannot be read is
+        reported as such, also where its reading ends a worker.
+        """
+        return look_at(self._pool, self._values(folder), names, look, framings)
 
     def _values(self, path: Path) -> dict[str, Any]:
         return {"path": str(path.absolute()), "settings": dataclasses.asdict(self.settings)}

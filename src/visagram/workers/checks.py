@@ -15,9 +15,11 @@ MOST_SHEETS = 100
 
 
 def check(kind: str, values: dict[str, Any], arrays: wire.Arrays) -> None:
-    """Raise `ValueError`, `KeyError` or `TypeError` for observations or a preview that are none."""
+    """Raise `ValueError`, `KeyError` or `TypeError` for observations, a picture or a preview that are none."""
     if kind == "observations":
         wire.unpack_observations(arrays)
+    elif kind == "picture":
+        picture(values, arrays)
     elif kind == "preview":
         jpeg(arrays["jpeg"])
         numbers = [values["time"], values["width"], values["height"]]
@@ -27,6 +29,15 @@ def check(kind: str, values: dict[str, Any], arrays: wire.Arrays) -> None:
                 raise ValueError("a face has a box and one of the expressions")
         if not np.isfinite(np.array(numbers, np.float64)).all():
             raise ValueError("a number is wanted")
+
+
+def picture(values: dict[str, Any], arrays: wire.Arrays) -> None:
+    """Raise `ValueError`, `KeyError` or `TypeError` for what is no answer about a picture."""
+    if not isinstance(values["faces"], int) or not isinstance(values["error"], str):
+        raise ValueError("a picture has a number of faces and an error, which may be empty")
+    for name, array in arrays.items():
+        if array.dtype != np.uint8 or array.shape[2:] != (() if name == "luma" else (3,)) or 0 in array.shape:
+            raise ValueError("luma is a plane of bytes, a crop has three of them")
 
 
 def jpeg(content: NDArray[Any]) -> bytes:

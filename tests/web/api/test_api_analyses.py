@@ -25,7 +25,7 @@ def test_analyses_are_listed_by_video_and_state(world):
 
 def test_an_analysis_has_the_settings_of_its_preset_and_those_given(world, fresh):
     video, _ = fresh
-    wanted = {"video_id": video, "preset": "original", "settings": {"frame_interval": 5, "end": None}}
+    wanted = {"video_id": video, "preset": "accurate", "settings": {"frame_interval": 5, "end": None}}
     response = world.post("/analyses", wanted)
     assert response.status_code == 202
     settings = response.json["settings"]

@@ -172,6 +172,10 @@ def test_windows_come_with_each_persons_statistics_and_intervals(world, fresh):
     rows = world.get(f"/analyses/{analysis}/observations?start=0&end=1").json["items"]
     counted = {name: sum(row["emotion"] == name for row in rows) for name in EXPRESSIONS}
     assert person["emotion_counts"] == counted
+    below = world.get(f"/analyses/{analysis}/tiles").json["unsure_below"]
+    sure = [row for row in rows if row["emotion"] and max(row["posterior"].values()) >= below]
+    assert person["certain_counts"] == {name: sum(row["emotion"] == name for row in sure) for name in EXPRESSIONS}
+    assert person["unsure"] == pytest.approx(person["measured"] - sum(row["span"] for row in sure), abs=1e-3)
     assert sum(share["value"] for share in person["shares"].values()) == pytest.approx(1)
     assert all(share["low"] <= share["value"] <= share["high"] for share in person["shares"].values())
     assert late["people"][0]["measured"] == pytest.approx(0.8)

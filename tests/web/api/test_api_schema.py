@@ -105,6 +105,12 @@ def test_the_document_is_open_api_3_0_and_says_what_everything_is(document):
             assert parameter["description"], place
 
 
+def test_the_report_as_a_file_is_said_to_be_json(document):
+    content = dict(operations(document))["GET /api/v1/analyses/{id}/exports/{format}"]["responses"]["200"]["content"]
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/Report"}
+    assert content["*/*"]["schema"] == {"type": "string", "format": "binary"}
+
+
 def test_every_operation_declares_its_problems(document):
     for place, operation in operations(document):
         for code, response in operation["responses"].items():

@@ -16,17 +16,22 @@ from visagram.jobs.service import Service
 from visagram.jobs.storage import annotated_file, size_of
 from visagram.web import shapes
 from visagram.web.api.answers import REVALIDATE, answer, file, page, tag_of
-from visagram.web.api.docs import BYTES, also, part, said
+from visagram.web.api.docs import BINARY, BYTES, also, part, said
 from visagram.web.api.found import Result, find_result
 from visagram.web.api.made import EXPORTS, Made
 from visagram.web.api.names import file_name
 from visagram.web.api.result_queries import SelectionQuery
-from visagram.web.api.result_schemas import DrawingOut, ExportPage
+from visagram.web.api.result_schemas import DrawingOut, ExportPage, ReportOut
 from visagram.web.api.writers import WHOLE, Selection
 from visagram.web.problems import problem_response
 from visagram.web.security import who
 
 ANNOTATED = "annotated.mp4"
+
+_FILE = {
+    "description": "The file; as json it is the report.",
+    "content": {"*/*": {"schema": BINARY}, "application/json": {"schema": ReportOut}},
+}
 
 
 def exports_routes(service: Service) -> APIBlueprint:
@@ -93,8 +98,7 @@ def exports_routes(service: Service) -> APIBlueprint:
 
     @api.get("/<any(csv, parquet, json, html, vtt, npy, statistics):format>")
     @api.input(SelectionQuery, location="query", arg_name="query")
-    @api.output(BYTES, content_type="*/*", description="The file.")
-    @api.doc(responses=also({206: part("*/*"), 409: "The analysis has no result."}))
+    @api.doc(responses=also({200: _FILE, 206: part("*/*"), 409: "The analysis has no result."}))
     def download_export(id: str, format: str, query: dict[str, Any]) -> Response:
         """A result as a file
 

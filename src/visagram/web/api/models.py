@@ -10,15 +10,13 @@ from flask import Response
 from visagram.errors import NotFound
 from visagram.jobs.model import Entry
 from visagram.jobs.service import Service
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, Card, read_card
+from visagram.models.listing import Offer, facts
 from visagram.web import shapes
 from visagram.web.api.answers import answer, page
-from visagram.web.api.presets import form
+from visagram.web.api.presets import form, offered, shown
 from visagram.web.api.schemas import Paging
 from visagram.web.api.study_schemas import LogPage, ModelOut, ModelPage, SettingsOut
 from visagram.web.security import who
-
-NAMES = (DETECTOR, EMBEDDING, EMOTION)
 
 
 def models_routes(service: Service) -> APIBlueprint:
@@ -29,15 +27,13 @@ def models_routes(service: Service) -> APIBlueprint:
     @api.output(ModelPage, description="All models.")
     def list_models() -> Response:
         """List the models with their cards"""
-        return answer(page([_card(read_card(name)) for name in NAMES]))
+        return answer(page([_model(offer) for offer in offered(service.settings)]))
 
-    @api.get("/models/<name>")
+    @api.get("/models/<path:name>")
     @api.output(ModelOut, description="The model.")
     def show_model(name: str) -> Response:
         """Show a model's card"""
-        if name not in NAMES:
-            raise NotFound(f"There is no such model; the models are {', '.join(NAMES)}.")
-        return answer(_card(read_card(name)))
+        return answer(_model(find_model(service, name)))
 
     @api.get("/settings")
     @api.output(SettingsOut, description="Settings, presets and models.")
@@ -58,9 +54,17 @@ def models_routes(service: Service) -> APIBlueprint:
     return api
 
 
+def find_model(service: Service, name: str) -> Offer:
+    """A model by its own name. Raises `NotFound`."""
+    found = {offer.card.name: offer for offer in reversed(offered(service.settings))}
+    if name not in found:
+        raise NotFound(f"There is no such model; the models are {', '.join(reversed(found))}.")
+    return found[name]
+
+
 def page_with(form: dict[str, Any]) -> dict[str, Any]:
     return page(form["items"]) | form
 
 
-def _card(card: Card) -> dict[str, Any]:
-    return card.for_report() | {"card": card.facts}
+def _model(offer: Offer) -> dict[str, Any]:
+    return shown(offer) | offer.card.for_report() | {"card": facts(offer)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from visagram.models.catalog import DETECTOR, EMOTION, read_card
+from visagram.models.listing import Offer, offers
 from visagram.settings import Settings
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -21,8 +21,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "original": {
         "label": "Original",
-        "help": "Every tenth frame, as the first version of this application did it.",
-        "settings": {"frame_interval": 10, "detect_every": 1, "detect_size": "full"},
+        "help": "Every tenth frame with DeepFace and its RetinaFace, as the first version of this application did it. "
+        "A hundred times slower.",
+        "settings": {
+            "frame_interval": 10,
+            "detect_every": 1,
+            "emotion": "deepface",
+            "detector": "deepface-retinaface",
+        },
     },
 }
 
@@ -35,7 +41,10 @@ _BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "min_face": (8, 10_000),
     "detect_every": (0, 100),
     "seed": (0, None),
+    "smooth": (0, 10),
 }
+_MODELS = ("emotion", "detector")
+"""The settings that name a model."""
 _CHOICES = {"detect_size": ("auto", "full", "640", "1280", "1920")}
 """Usual values; `visagram.settings` says which others are taken."""
 
@@ -45,27 +54,57 @@ def settings_of(preset: str | None) -> dict[str, Any]:
     return dict(PRESETS[preset]["settings"]) if preset else {}
 
 
-def form(defaults: Settings) -> dict[str, Any]:
-    """{items, presets, models}: the settings that decide the result, each with the server's default."""
-    values = defaults.for_report()
-    fields = [field for field in dataclasses.fields(Settings) if field.metadata["affects_result"]]
-    presets = {name: preset | {"available": True, "why": None} for name, preset in PRESETS.items()}
+def offered(defaults: Settings) -> list[Offer]:
+    """The models of a server: those of the catalogue, and its own choice."""
+    return offers(defaults.models_folder, offline=defaults.offline, chosen=defaults.emotion)
+
+
+def shown(offer: Offer) -> dict[str, Any]:
+    """A model as the form and the list of models tell of it."""
+    sheet = offer.sheet
+    measured = sheet.measured
     return {
-        "items": [_item(field, values[field.name]) for field in fields],
-        "presets": presets,
-        "models": {"detector": [_model(DETECTOR)], "emotion": [_model(EMOTION)]},
+        "choice": offer.name,
+        "setting": offer.setting,
+        "name": sheet.name,
+        "version": sheet.version,
+        "licence": sheet.licence,
+        "bytes": sheet.bytes,
+        "accuracy": sheet.accuracy.value if sheet.accuracy else None,
+        "measured_on": measured.split if measured and sheet.accuracy else "",
+        "speed": sheet.fastest,
+        "cost": offer.cost,
+        "available": not offer.obstacle,
+        "why": offer.obstacle or None,
     }
 
 
-def _model(name: str) -> dict[str, Any]:
-    facts = read_card(name).for_report()
-    return {key: facts[key] for key in ("name", "version", "licence")}
+def form(defaults: Settings) -> dict[str, Any]:
+    """{items, presets, models}: the settings that decide the result, each with the server's default."""
+    values, found = defaults.for_report(), offered(defaults)
+    fields = [field for field in dataclasses.fields(Settings) if field.metadata["affects_result"]]
+    whys = {name: _why_not(preset["settings"], found) for name, preset in PRESETS.items()}
+    presets = {name: preset | {"available": not whys[name], "why": whys[name]} for name, preset in PRESETS.items()}
+    models = {name: [shown(offer) for offer in found if offer.setting == name] for name in _MODELS}
+    return {
+        "items": [_item(field, values[field.name], models.get(field.name)) for field in fields],
+        "presets": presets,
+        "models": models,
+    }
 
 
-def _item(field: dataclasses.Field[Any], default: Any) -> dict[str, Any]:
+def _why_not(settings: dict[str, Any], found: list[Offer]) -> str | None:
+    """Why the models of a preset cannot be used on this server, None if they can."""
+    wanted = [offer for offer in found if settings.get(offer.setting) == offer.name]
+    return next((offer.obstacle for offer in wanted if offer.obstacle), None)
+
+
+def _item(field: dataclasses.Field[Any], default: Any, models: list[dict[str, Any]] | None) -> dict[str, Any]:
     minimum, maximum = _BOUNDS.get(field.name, (None, None))
     choices = _CHOICES.get(field.name)
-    kind = next(shown for start, shown in _TYPES.items() if str(field.type).startswith(start))
+    if models is not None:
+        choices = tuple(model["choice"] for model in models if model["available"])
+    kind = next(name for start, name in _TYPES.items() if str(field.type).startswith(start))
     return {
         "name": field.name,
         "help": field.metadata["help"],

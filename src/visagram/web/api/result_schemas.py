@@ -10,6 +10,7 @@ from visagram.web.api.schemas import Answer, WindowOut, about, page_of
 
 FIGURES = ("timeline", "distribution", "compare")
 EXPORTS = ("csv", "parquet", "json", "html", "vtt", "npy", "statistics", "mp4")
+_BEFORE = "null in results from before version 1.1 of the form"
 
 
 class TrackOut(Answer):
@@ -36,9 +37,16 @@ class PersonOut(Answer):
     frames_usable = Integer(metadata=about("Frames that were measured."))
     most_common_emotion = String(allow_none=True, metadata=about("Apparent expression of most frames.", "happy"))
     emotion_counts = Dict(keys=String(), values=Integer(), metadata=about("Frames by apparent expression."))
+    certain_counts = Dict(
+        keys=String(),
+        values=Integer(),
+        allow_none=True,
+        metadata=about(f"Of these the frames that are not unsure; {_BEFORE}."),
+    )
     average_confidences = Dict(keys=String(), values=Float(), metadata=about("Mean posterior by expression."))
     shares = Dict(keys=String(), values=Nested(ShareOut), metadata=about("Shares of measured time."))
     measured = Float(metadata=about("Seconds that were measured."))
+    unsure = Float(allow_none=True, metadata=about(f"Of these the seconds in which the model was unsure; {_BEFORE}."))
     unmeasured = Dict(keys=String(), values=Float(), metadata=about("Seconds that were not, by reason."))
     segments = List(List(Float()), metadata=about("Start and end of each appearance."))
     thumbnail = String(allow_none=True, metadata=about("Name of the picture's file."))
@@ -49,7 +57,7 @@ class ReportOut(Answer):
     """What `report.json` holds; `visagram/export/schema` has its full schema."""
 
     schema = String(metadata=about("visagram.report"))
-    schema_version = String(metadata=about("Version of the form.", "1.0"))
+    schema_version = String(metadata=about("Version of the form.", "1.1"))
     video = Dict(metadata=about("Facts of the video."))
     settings = Dict(metadata=about("Settings that decide the result."))
     models = List(Dict(), metadata=about("Models and their versions."))
@@ -119,8 +127,10 @@ class WindowPersonOut(Answer):
     name = String(metadata=about("Name.", "Person 1"))
     screen_time = Float(metadata=about("Seconds of the window in the picture."))
     measured = Float(metadata=about("Seconds of the window that were measured."))
+    unsure = Float(metadata=about("Of these the seconds in which the model was unsure."))
     unmeasured = Dict(keys=String(), values=Float(), metadata=about("Seconds that were not, by reason."))
     emotion_counts = Dict(keys=String(), values=Integer(), metadata=about("Frames by apparent expression."))
+    certain_counts = Dict(keys=String(), values=Integer(), metadata=about("Of these the frames that are not unsure."))
     shares = Dict(keys=String(), values=Nested(ShareOut), metadata=about("Shares of measured time."))
 
 

@@ -31,7 +31,7 @@ from visagram.web.security import who
 SHOWN_WIDTH = 320
 """Pixels of a moment's picture."""
 USUAL_BOX_SECONDS = 60.0
-_OF_PERSON = ("name", "screen_time", "measured", "unmeasured", "emotion_counts", "shares")
+_OF_PERSON = ("name", "screen_time", "measured", "unsure", "unmeasured", "emotion_counts", "certain_counts", "shares")
 
 
 def results_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:

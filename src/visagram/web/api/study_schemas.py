@@ -104,15 +104,30 @@ class ImportOut(Answer):
     errors = List(Nested(SheetErrorOut), metadata=about("Rows that are wrong."))
 
 
-class ModelOut(Schema):
-    name = String(required=True, metadata=about("Name.", "visagram-emotion"))
-    task = String(required=True, metadata=about("What it does.", "expression"))
+class ModelChoiceOut(Schema):
+    """A model that a setting of an analysis can name."""
+
+    choice = String(required=True, metadata=about("What the setting takes.", "visagram"))
+    setting = String(required=True, metadata=about("The setting; empty where there is nothing to choose.", "emotion"))
+    name = String(required=True, metadata=about("The model's own name.", "visagram-emotion"))
     version = String(required=True, metadata=about("Version.", "0.1.0"))
-    sha256 = String(required=True, metadata=about("SHA-256 of the file."))
     licence = String(required=True, metadata=about("Licence.", "MIT"))
+    bytes = Integer(required=True, allow_none=True, metadata=about("Size of its weights.", 6573789))
+    accuracy = Float(required=True, allow_none=True, metadata=about("Share of right answers.", 0.92))
+    measured_on = String(required=True, metadata=about("On which faces.", "FER+ validation"))
+    speed = String(required=True, metadata=about("How long it takes.", "0.9 ms a face"))
+    cost = String(required=True, metadata=about("What it takes to use it.", "comes with Visagram"))
+    available = Boolean(required=True, metadata=about("Whether it can be chosen here."))
+    why = String(required=True, allow_none=True, metadata=about("Why it cannot, and what would change that."))
+
+
+class ModelOut(ModelChoiceOut):
+    task = String(required=True, metadata=about("What it does.", "expression"))
+    sha256 = String(required=True, metadata=about("SHA-256 of its weights; empty where they are not here."))
     trained_on = String(metadata=about("What it learned from."))
     metrics = Dict(metadata=about("What was measured of it."))
     temperature = Float(metadata=about("Divides its logits.", 0.63))
+    unsure_below = Float(metadata=about("Posterior below which it is unsure.", 0.58))
     card = Dict(required=True, metadata=about("The whole card."))
 
 
@@ -140,7 +155,9 @@ class SettingsOut(Answer):
     limit = Integer()
     offset = Integer()
     presets = Dict(keys=String(), values=Nested(PresetOut), metadata=about("Sets of settings by name."))
-    models = Dict(keys=String(), values=List(Dict()), metadata=about("The models for each task."))
+    models = Dict(
+        keys=String(), values=List(Nested(ModelChoiceOut)), metadata=about("The models that a setting can name.")
+    )
 
 
 class EntryOut(Answer):

@@ -1,6 +1,7 @@
 // The form of an analysis, made from GET /settings: presets as cards, every setting with its help, messages inline.
 
 import { api } from "./api.js";
+import { modelControl } from "./model-choice.js";
 import { h, icon, openDialog } from "./ui.js";
 
 const LABELS = {
@@ -13,18 +14,24 @@ const LABELS = {
   detect_every: "Run the detector every n-th frame",
   detect_size: "Detector's input size",
   seed: "Seed of the bootstrap",
+  emotion: "Model that reads apparent expression",
+  detector: "Model that finds faces",
+  smooth: "Smooth the drawn timeline, in seconds",
 };
 
-const STANDARD = { label: "Standard", help: "Every frame, with the models that come with Visagram. Right for most videos.", settings: {}, available: true };
+const STANDARD = { label: "Standard", help: "Every frame, with the usual models. Right for most videos.", settings: {}, available: true };
 
 let asked = null;
 
-/** The answer of GET /settings, asked once per page: `{fields, presets, models}`, presets with "default" first. */
+/**
+ * The answer of GET /settings, asked once per page: `{fields, presets, models}`, presets with "default" first, models by
+ * the setting that names one.
+ */
 function describe() {
   asked ??= api.get("/settings").then((answer) => ({
     fields: answer.items,
     presets: { default: STANDARD, ...answer.presets },
-    models: Object.values(answer.models ?? {}).flat().map(({ name }) => name),
+    models: answer.models,
   }), (problem) => {
     asked = null;
     throw problem;
@@ -45,10 +52,10 @@ export function settingLabel(name) {
  */
 export async function settingsForm(settings = {}) {
   const { fields, presets, models } = await describe();
-  const inputs = new Map(fields.map((field) => [field.name, makeField(field)]));
+  const inputs = new Map(fields.map((field) => [field.name, makeField(field, models[field.name])]));
   const changed = h("span", { class: "muted small" });
   const all = h("details", { class: "fold all-settings" }, h("summary", {}, "All settings", changed),
-    h("div", { class: "settings-grid" }, [...inputs.values()].map((input) => input.element)), modelLine(models));
+    h("div", { class: "settings-grid" }, [...inputs.values()].map((input) => input.element)));
   const cards = presetCards(presets, (preset) => fill(preset.settings));
   const element = h("div", { class: "stack" }, cards, all);
   const chosen = () => Object.fromEntries([...inputs].filter(([, input]) => input.changed()).map(([name, input]) => [name, input.get()]));
@@ -93,11 +100,6 @@ export async function settingsForm(settings = {}) {
 
 const same = (a, b) => Object.keys({ ...a, ...b }).every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));
 
-function modelLine(models) {
-  if (!models.length) return null;
-  return h("p", { class: "muted small models-used" }, "Models: ", models.map((name, k) => [k ? ", " : "", h("a", { href: `/models/${encodeURIComponent(name)}`, target: "_blank" }, name)]));
-}
-
 function presetCards(presets, onChoose) {
   const card = ([name, preset]) =>
     h("label", { class: "choice" },
@@ -109,15 +111,16 @@ function presetCards(presets, onChoose) {
 let numbered = 0;
 
 /** One setting: `{element, get, set, changed, check, complain, focus}`. A value of null is the default. */
-function makeField(field) {
+function makeField(field, models) {
   const id = `setting-${field.name}-${++numbered}`;
   const help = h("p", { class: "help", id: `${id}-help` }, field.help);
   const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
-  const control = field.type === "region" ? regionControl(id) : field.choices?.length ? choiceControl(id, field) : lineControl(id, field);
-  for (const input of control.inputs) input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+  const control = makeControl(id, field, models);
+  const lines = control.lines ?? control.inputs;
+  for (const input of lines) input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
   const label = settingLabel(field.name);
-  const element = field.type === "region"
-    ? h("fieldset", { class: "field" }, h("legend", {}, label), control.element, help, error)
+  const element = control.inputs.length > 1
+    ? h("fieldset", { class: `field ${control.kind ?? ""}`, "aria-describedby": `${id}-error` }, h("legend", {}, label), control.element, lines.length > 0 && help, error)
     : h("div", { class: "field" }, h("label", { for: id }, label), control.element, help, error);
 
   const self = {
@@ -131,12 +134,18 @@ function makeField(field) {
     complain(text) {
       error.replaceChildren(...(text ? [icon("alert"), h("span", {}, text)] : []));
       error.hidden = !text;
-      for (const input of control.inputs) input.setAttribute("aria-invalid", String(Boolean(text)));
+      for (const input of lines) input.setAttribute("aria-invalid", String(Boolean(text)));
     },
-    focus: (options) => control.inputs[0].focus(options),
+    focus: (options) => (control.inputs.find((input) => input.checked) ?? control.inputs[0]).focus(options),
   };
   element.addEventListener("change", () => self.check());
   return self;
+}
+
+function makeControl(id, field, models) {
+  if (models) return modelControl(id, field, models);
+  if (field.type === "region") return regionControl(id);
+  return field.choices?.length ? choiceControl(id, field) : lineControl(id, field);
 }
 
 function lineControl(id, field) {

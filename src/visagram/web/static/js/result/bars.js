@@ -1,6 +1,6 @@
 // Shares as bars with whiskers, and how a person's time was spent: as on the stored report.
 import { h, percent } from "../ui.js";
-import { interval, ranked, reasonWords, span, unmeasured } from "./words.js";
+import { interval, ranked, span, spent, unsureShare, unsureWords } from "./words.js";
 
 const part = (share) => `${(share * 100).toFixed(2)}%`;
 
@@ -30,12 +30,21 @@ export function personBars(person) {
   return [shareBars(pairs.slice(0, first)), shareBars(pairs.slice(first), "The other expressions")];
 }
 
-/** Measured and unmeasured time by reason, as one bar with its legend. */
+/** How much of the measured time the model was unsure of; null where the result does not say. */
+export function unsureLine(person, below) {
+  const share = unsureShare(person);
+  if (share === null) return null;
+  return h(
+    "p",
+    { class: "doubt" },
+    h("span", { class: "swatch unsure" }),
+    h("span", {}, "unsure ", h("b", {}, percent(share)), ` (${unsureWords(below)})`),
+  );
+}
+
+/** Measured, unsure and unmeasured time by reason, as one bar with its legend. */
 export function timeSpent(person) {
-  const parts = [
-    ...(person.measured ? [["measured", "measured", person.measured]] : []),
-    ...unmeasured(person).map(([name, time]) => [name, reasonWords(name), time]),
-  ];
+  const parts = spent(person);
   return h(
     "div",
     { class: "spending" },

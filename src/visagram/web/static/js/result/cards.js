@@ -1,6 +1,6 @@
 // A card per person: face, name to edit, what was seen and how sure, and selecting for a merge or a split.
 import { h, icon } from "../ui.js";
-import { personBars, timeSpent } from "./bars.js";
+import { personBars, timeSpent, unsureLine } from "./bars.js";
 import { moment, mostly, span } from "./words.js";
 
 const OPEN_UP_TO = 2;
@@ -82,6 +82,7 @@ export class Cards {
         several ? h("label", { class: "pick", title: "Select to merge" }, pick) : null,
       ),
       bars,
+      unsureLine(person, this.store.unsureBelow),
       h("div", { class: "card-rest" }, body, still ? null : h("div", { class: "card-actions" }, split)),
     );
   }

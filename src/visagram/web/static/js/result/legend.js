@@ -1,6 +1,7 @@
 // The legend is also the filter: press an expression to see it alone, more to add them.
 import { EXPRESSIONS } from "../palette.js";
 import { h } from "../ui.js";
+import { unsureWords } from "./words.js";
 
 export function legend(store, root) {
   const toggle = (name) => {
@@ -43,8 +44,9 @@ export function legend(store, root) {
       "li",
       { class: "sign" },
       h("span", { class: "swatch unsure" }),
-      `unsure: best expression below ${Math.round(store.unsureBelow * 100)}\u00a0%`,
+      `unsure: ${unsureWords(store.unsureBelow)}`,
     ),
+    ...(store.report.settings.smooth ? [h("li", { class: "sign" }, `the drawing is smoothed over ${store.report.settings.smooth} s; the numbers are not`)] : []),
   );
   const update = () => {
     for (const button of buttons) button.setAttribute("aria-pressed", String(Boolean(store.shown?.has(button.dataset.name))));

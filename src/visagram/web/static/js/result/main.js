@@ -106,7 +106,6 @@ function show() {
     }
     const table = new LaneTable(store, tiles, player, find("lanes-foot"));
     await tiles.open();
-    store.unsureBelow = tiles.index.unsure_below ?? store.unsureBelow;
     legend(store, find("legend"));
     zoomBar(store, find("zoom"), { onMark });
     timeline = new Timeline(store, player, tiles, new Paint(), {

@@ -57,15 +57,17 @@ function measured(metrics) {
 // In the form's order, with what it means that nothing was chosen.
 const UNSET = {
   start: null, end: "the video’s end", sample_fps: "all", frame_interval: null, region: "the whole picture",
-  min_face: "automatic", detect_every: "automatic", detect_size: "automatic",
+  min_face: "automatic", detect_every: "automatic", detect_size: "automatic", smooth: "off",
 };
 const ORDER = Object.keys(UNSET);
 
 const place = (name) => (ORDER.indexOf(name) + 1 || Infinity);
 
+const ZERO_IS_UNSET = ["detect_every", "smooth"];
+
 /** A setting's value in words; "auto" and a detector's interval of zero leave the choice to Visagram. */
 function settingWords(name, value) {
-  if (value === null || value === "auto" || (name === "detect_every" && value === 0)) return UNSET[name] ?? "automatic";
+  if (value === null || value === "auto" || (value === 0 && ZERO_IS_UNSET.includes(name))) return UNSET[name] ?? "automatic";
   return Array.isArray(value) ? value.join(", ") : String(value);
 }
 

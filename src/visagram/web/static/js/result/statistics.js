@@ -2,13 +2,13 @@
 import { EXPRESSIONS } from "../palette.js";
 import { h } from "../ui.js";
 import { grid, name } from "./grid.js";
-import { REASONS, exact, number, reasonWords } from "./words.js";
+import { REASONS, exact, number, reasonWords, unsureWords } from "./words.js";
 
 const range = (share) => `${(share.low * 100).toFixed(1)} – ${exact(share.high)}`;
 
 export function statistics({ store, panel }) {
   const { people, totals, video } = store.report;
-  const tables = [h("div", { class: "two" }, overall(totals), about(video))];
+  const tables = [h("div", { class: "two" }, overall(totals, people), about(video))];
   if (people.length) tables.unshift(expressions(people, totals), times(people));
   if (people.length && !video.still) tables.push(presence(people));
   panel.replaceChildren(
@@ -16,14 +16,15 @@ export function statistics({ store, panel }) {
     h(
       "p",
       { class: "muted" },
-      "Every number of the report. Shares are of measured time; the interval holds the true share in 95 of 100 such videos.",
+      "Every number of the report. Shares are of measured time; the interval holds the true share in 95 of 100 such videos. ",
+      `A frame is unsure (${unsureWords(store.unsureBelow)}) where no expression is probable enough; it counts under the best one all the same.`,
     ),
     ...tables,
   );
 }
 
 function expressions(people, totals) {
-  const heads = ["Person", "Expression", "Share", "95\u00a0% interval", "Mean probability", "Frames"];
+  const heads = ["Person", "Expression", "Share", "95\u00a0% interval", "Mean probability", "Frames", "Of these certain"];
   const rows = people.flatMap((person) =>
     EXPRESSIONS.map((expression, k) => {
       const share = person.shares[expression];
@@ -35,6 +36,7 @@ function expressions(people, totals) {
         share && range(share),
         mean?.toFixed(3),
         number(person.emotion_counts[expression] ?? 0),
+        certain(person, expression),
       ];
     }),
   );
@@ -47,6 +49,7 @@ function expressions(people, totals) {
         range(totals.shares[expression]),
         null,
         number(totals.emotion_counts[expression] ?? 0),
+        certain(totals, expression),
       ]),
     );
   }
@@ -54,6 +57,8 @@ function expressions(people, totals) {
   table.classList.add("grouped", "expressions");
   return table;
 }
+
+const certain = ({ certain_counts: counts }, expression) => counts && number(counts[expression] ?? 0);
 
 const word = (expression) => h("span", { class: "with-swatch" }, h("span", { class: `swatch x-${expression}` }), expression);
 
@@ -69,6 +74,7 @@ function times(people) {
     "Last seen",
     "In the picture",
     "Measured",
+    "Of this unsure",
     ...reasons.map(reasonWords),
     "Frames seen",
     "Frames measured",
@@ -81,8 +87,9 @@ function times(people) {
       person.last_seen,
       person.screen_time,
       person.measured,
+      person.unsure,
       ...reasons.map((reason) => person.unmeasured[reason] ?? 0),
-    ].map((value) => number(value, 2)),
+    ].map((value) => (value === null ? null : number(value, 2))),
     number(person.frames_seen),
     number(person.frames_usable),
     number(person.tracks.length),
@@ -106,13 +113,15 @@ function presence(people) {
   return table;
 }
 
-function overall(totals) {
+function overall(totals, people) {
+  const measured = people.reduce((sum, person) => sum + person.measured, 0);
   const rows = [
     ["Frames analysed", number(totals.frames)],
     ["Frames damaged", number(totals.frames_damaged)],
     ["Frames with a face", number(totals.frames_with_faces)],
     ["Analysed time", `${number(totals.duration, 2)} s`],
     ["Time with at least one face measured", exact(totals.coverage)],
+    ["Unsure of everybody’s measured time", totals.unsure === null || !measured ? null : exact(totals.unsure / measured)],
   ];
   return grid("The whole analysis", ["Figure", "Value"], rows);
 }

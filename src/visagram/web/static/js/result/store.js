@@ -1,6 +1,6 @@
 // The page's state in one place; views listen to the parts that they show.
 
-import { UNSURE_BELOW } from "./words.js";
+import { unsureBelow } from "./words.js";
 
 /** A small event hub with the page's data. `on(name, listener)` returns a function that stops listening. */
 export class Store {
@@ -18,9 +18,12 @@ export class Store {
     this.marks = { start: null, end: null };
     this.person = null;
     this.shown = null;
-    this.unsureBelow = UNSURE_BELOW;
     this.layers = { boxes: true, names: true, bars: true };
     this.listeners = new Map();
+  }
+
+  get unsureBelow() {
+    return unsureBelow(this.report.models);
   }
 
   on(name, listener) {

@@ -1,6 +1,7 @@
 // The words at the top: what was seen, how sure that is, what went wrong, and what to do where nobody was found.
 import { analyseAgain } from "../form.js";
 import { bytes, clock, count, h, icon, percent, toastProblem } from "../ui.js";
+import { otherModels } from "./other-models.js";
 import { certainty, facts, headline, number, span } from "./words.js";
 
 export function story(store, find) {
@@ -8,7 +9,7 @@ export function story(store, find) {
   const { totals } = report;
   find("lead").textContent = headline(report);
   find("sure").textContent = certainty(report);
-  find("facts").replaceChildren(...facts(store.facts, bytes(video.bytes)).map((fact) => h("span", {}, fact)));
+  find("facts").replaceChildren(...[...facts(store.facts, bytes(video.bytes)), ...otherModels(report)].map((fact) => h("span", {}, fact)));
   const { duration, still } = store.facts;
   const whole = totals.duration > duration - 0.1 ? "the whole video" : `of ${clock(duration)}`;
   const damaged = totals.frames_damaged ? `, ${number(totals.frames_damaged)} damaged` : "";

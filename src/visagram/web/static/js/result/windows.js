@@ -67,7 +67,7 @@ export function windows({ store, player, panel }) {
       icon("delete"),
       "Delete",
     );
-    const heads = ["Person", "Measured", ...EXPRESSIONS, "In the picture"];
+    const heads = ["Person", "Measured", "Unsure", ...EXPRESSIONS, "In the picture"];
     return h(
       "article",
       { class: "panel window", "aria-label": `Window ${window.name}` },
@@ -83,7 +83,7 @@ export function windows({ store, player, panel }) {
         h("div", { class: "row" }, go, remove),
       ),
       grid(`Share of measured time in ${named(window.name)}, ${moment(window.start)} – ${moment(window.end)}`, heads, people.map(row), {
-        note: "Below each share its 95\u00a0% interval.",
+        note: "Below each share its 95\u00a0% interval. Unsure frames count under their best expression.",
       }),
     );
   }
@@ -107,9 +107,9 @@ export function windows({ store, player, panel }) {
   }
 }
 
-function row({ name, screen_time: present, measured, shares }) {
+function row({ name, screen_time: present, measured, unsure, shares }) {
   const time = (seconds) => (seconds ? span(seconds) : "–");
-  return [nameCell(name), time(measured), ...EXPRESSIONS.map((expression) => cell(shares[expression])), time(present)];
+  return [nameCell(name), time(measured), measured ? exact(unsure / measured) : "–", ...EXPRESSIONS.map((expression) => cell(shares[expression])), time(present)];
 }
 
 function cell(share) {

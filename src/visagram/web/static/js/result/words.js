@@ -11,8 +11,10 @@ export const REASONS = {
   not_visible: "not in the picture",
 };
 
-/** Below this probability of its best expression an observation is unsure (as in core, until a model's card says). */
-export const UNSURE_BELOW = 0.5;
+const UNSURE_BELOW = 0.5;
+
+/** Below this probability of its best expression an observation is unsure: as in core, where a model's card does not say. */
+export const unsureBelow = (models) => models.find(({ task }) => task === "expression")?.unsure_below ?? UNSURE_BELOW;
 
 export const reasonWords = (reason) => REASONS[reason] ?? reason.replaceAll("_", " ");
 
@@ -115,6 +117,20 @@ export function mostly(person) {
 
 /** [expression, share] pairs, largest first. */
 export const ranked = (person) => Object.entries(person.shares).sort((a, b) => b[1].value - a[1].value);
+
+/** What unsure means. */
+export const unsureWords = (below) => `best expression below ${Math.round(below * 100)}\u00a0%`;
+
+/** Share of measured time in which the model was unsure; null where nothing was measured or an old result does not say. */
+export const unsureShare = ({ measured, unsure }) => (measured && unsure !== null ? unsure / measured : null);
+
+/** [kind, words, seconds] of the parts of the analysed time worth naming. */
+export const spent = (person) =>
+  [
+    ["measured", "measured", person.measured - (person.unsure ?? 0)],
+    ["unsure", "measured, unsure", person.unsure ?? 0],
+    ...unmeasured(person).map(([name, time]) => [name, reasonWords(name), time]),
+  ].filter(([, , time]) => time > 1e-3);
 
 /** [reason, seconds] of the unmeasured time worth naming. */
 export const unmeasured = (person) => Object.entries(person.unmeasured).filter(([, time]) => time > 1e-3);

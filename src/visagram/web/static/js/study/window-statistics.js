@@ -22,12 +22,12 @@ export async function windowStatistics(video, list) {
 
 const none = (video) => (video.latest?.state === "done" ? "Nobody was measured in it." : "Its statistics come with the analysis.");
 
-function person({ name, shares, measured }) {
+function person({ name, shares, measured, unsure }) {
   const ranked = EXPRESSIONS.map((expression) => [expression, shares[expression]?.value]).filter(([, share]) => share > 0).sort(([, a], [, b]) => b - a);
   const bar = h("span", { class: "study-bar", "aria-hidden": "true" }, ranked.map(([expression, share]) => h("i", { class: `x-${expression}`, vars: { "--share": String(share) } })));
   const words = ranked.slice(0, 3).map(([expression, share]) => `${expression} ${percent(share)} (${ends(shares[expression])})`).join(", ");
   return h("div", { class: "study-window-person" }, h("span", { class: "study-window-name" }, name), bar,
-    h("span", { class: "small" }, ranked.length ? `${words}; ${length(measured)} measured` : "not measured"));
+    h("span", { class: "small" }, ranked.length ? `${words}; ${length(measured)} measured${unsure > 1e-3 ? `, ${length(unsure)} of it unsure` : ""}` : "not measured"));
 }
 
 const ends = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)}\u00a0%`;

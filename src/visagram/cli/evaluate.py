@@ -1,0 +1,73 @@
+"""`visagram evaluate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visagram.cli.shared import DebugWorkers, QuietSummary
+from visagram.errors import UsageError
+from visagram.settings import Settings
+
+
+def evaluate(
+    data: Annotated[
+        Path, typer.Option(help="Folder with labels.csv and its sheets, folder of class folders, or CSV table.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Model to measure (default: visagram).")] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Measure two models on the same faces instead.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split to measure on (default: the only one that is not for training).")
+    ] = None,
+    cropped: Annotated[bool, typer.Option("--cropped", help="The pictures are faces already: look for none.")] = False,
+    group: Annotated[
+        str | None, typer.Option(help="Column that names each face's group (default: group, if there is one).")
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Label to leave out; repeatable.")] = None,
+    unlike: Annotated[
+        Path | None, typer.Option(help="Training data: give the figures also without the faces that it holds too.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the figures (default: evaluation).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print evaluation.json to standard output; files only with --output.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    quiet: QuietSummary = False,
+    debug: DebugWorkers = False,
+) -> None:
+    """Measure an expression model on labelled faces: figures with intervals as JSON and as a page."""
+    if compare is not None and model is not None:
+        raise UsageError("Give either --model or --compare.")
+    from visagram.evaluate import data as labelled
+    from visagram.evaluate.files import dumps, save
+    from visagram.evaluate.run import evaluate as run
+    from visagram.evaluate.run import open_models
+    from visagram.evaluate.text import summary
+    from visagram.screen import Screen
+    from visagram.workers import Workers
+
+    settings = Settings.load()
+    folder = output or (None if as_json else Path("evaluation"))
+    faces = labelled.read(data, split=split, group=group, skip=skip or ())
+    known = labelled.read_training(unlike, skip or ()) if unlike is not None else None
+    with Screen(quiet=quiet) as screen, Workers(settings, debug=debug) as workers:
+        screen.title(faces.name)
+        with open_models(compare or (model or "visagram",), settings) as models:
+            result = run(models, faces, workers, cropped=cropped, seed=seed, progress=screen.progress, unlike=known)
+        if folder is not None:
+            save(result, folder)
+        screen.clear()
+        if as_json:
+            sys.stdout.write(dumps(result))
+        elif not quiet:
+            sys.stdout.write(summary(result))
+        if folder is not None and not quiet:
+            screen.say(f"Figures in {folder}{os.sep}")

@@ -1,0 +1,116 @@
+"""The evaluation as one HTML page that needs nothing else, in the look of the report."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from visagram.evaluate import compare, groups
+from visagram.evaluate.confidence import calibration
+from visagram.evaluate.copies import without_copies
+from visagram.evaluate.parts import chance, span, table
+from visagram.evaluate.run import Evaluation, Result
+from visagram.evaluate.sections import confusion, intro, recalls, votes
+from visagram.export.html import document
+from visagram.export.sections import responsible_use, text
+from visagram.export.words import exact
+from visagram.plots.diagrams import STYLE
+
+
+def page(result: Result) -> str:
+    """The whole page."""
+    each = result.evaluations
+    main = [intro(result), _comparison(result), without_copies(result), recalls(each), confusion(each)]
+    main += [calibration(each), votes(each), _groups(each), _method(result), responsible_use()]
+    style = STYLE + resources.files("visagram.evaluate").joinpath("page.css").read_text("utf-8")
+    return document(f"{', '.join(e.name for e in each)} on {result.data.name}", "\n".join(filter(None, main)), style)
+
+
+def _comparison(result: Result) -> str:
+    found = result.comparison
+    if found is None:
+        return ""
+    first, second = (text(each.name) for each in result.evaluations)
+    counts = [
+        (f"{first} right", f"{found.both:,}", f"{found.only_first:,}"),
+        (f"{first} wrong", f"{found.only_second:,}", f"{found.neither:,}"),
+    ]
+    differences = [
+        (name, f"{estimate.value * 100:+.1f}", f"{estimate.low * 100:+.1f} to {estimate.high * 100:+.1f}")
+        for name, estimate in (
+            ("accuracy", found.accuracy),
+            ("macro recall", found.macro_recall),
+            ("calibration error", found.ece),
+        )
+    ]
+    return f"""<section aria-labelledby="comparison">
+<h2 id="comparison">One against the other</h2>
+<p>{compare.METHOD}</p>
+<div class="pair">
+{table("Faces by who is right", ("", f"{second} right", f"{second} wrong"), counts)}
+{table(f"{second} minus {first}, percentage points", ("figure", "difference", "95 % interval"), differences)}
+</div>
+<p class="muted">{found.only_first + found.only_second:,} discordant faces, exact p {chance(found.p)}.</p>
+</section>"""
+
+
+def _groups(evaluations: tuple[Evaluation, ...]) -> str:
+    tables = []
+    for each in evaluations:
+        if each.groups is None:
+            continue
+        rows = [
+            (
+                text(group.name),
+                f"{group.faces:,}",
+                exact(group.accuracy.value),
+                span(group.accuracy),
+                exact(group.expected),
+                exact(group.macro_recall.value),
+                exact(group.ece),
+                chance(group.p),
+                chance(group.p_holm),
+            )
+            for group in each.groups
+        ]
+        heads = ("group", "faces", "accuracy", "95 % interval, %", "expected", "macro recall", "calibration error")
+        caption = "Groups" + (f", {text(each.name)}" if len(evaluations) > 1 else "")
+        bars = "".join(
+            f'<li><span>{text(group.name)}</span><span class="track group" style="--value:{group.accuracy.value:.2%};'
+            f'--low:{group.accuracy.low:.2%};--spread:{group.accuracy.high - group.accuracy.low:.2%}"><i></i><b></b>'
+            f'</span><span class="value">{exact(group.accuracy.value)}</span>'
+            f'<span class="range">{span(group.accuracy)}</span></li>'
+            for group in each.groups
+        )
+        tables.append(f'<div class="panel"><ul class="bars" aria-label="Accuracy by group">{bars}</ul></div>')
+        tables.append(table(caption, (*heads, "p", "p, corrected"), rows))
+    if not tables:
+        return ""
+    return f"""<section aria-labelledby="groups">
+<h2 id="groups">By group</h2>
+<p>{groups.METHOD}</p>
+{"".join(tables)}
+</section>"""
+
+
+def _method(result: Result) -> str:
+    used = result.data
+    mapping = ", ".join(f"{text(label)} → {name}" for label, name in used.mapping.items() if label != name)
+    rows = [
+        (
+            text(each.name),
+            f'<td class="hash">{text(each.model.get("sha256", "–"))}</td>',
+            f'<td class="long">{text(each.model.get("trained_on", "–"))}</td>',
+        )
+        for each in result.evaluations
+    ]
+    return f"""<section class="prose" aria-labelledby="method">
+<h2 id="method">Method</h2>
+<p>Counted: {text(used.rule)}, {used.judged:,} of {used.pictures:,}. The answer is the expression with the largest
+posterior, among all seven. Means over classes are over the expressions that are among the labels.
+{f"Labels were read as {mapping}." if mapping else ""}</p>
+<p>Intervals hold 95 %. Those of accuracy and recall come from the Bayesian bootstrap with half a face added on each
+side (Rubin 1981; Brown, Cai and DasGupta 2001), all others from 1,000 resamples of the faces, moved by their bias; seed
+{result.seed}. Faces are taken to be independent: several pictures of one person make the intervals too narrow. The
+calibration error has 15 equal bins of the largest posterior (Naeini et al. 2015).</p>
+{table("Models", ("model", "SHA-256", "trained on"), rows)}
+</section>"""

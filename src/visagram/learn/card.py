@@ -1,0 +1,90 @@
+"""What the card of a trained network says of it: how good, how sure and how steady it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from torch import nn
+
+from visagram.evaluate.duplicates import Prints, held_too
+from visagram.evaluate.intervals import Estimate
+from visagram.evaluate.metrics import Figures, agreement, measure
+from visagram.learn.calibrate import calibrate
+from visagram.learn.data import Faces48
+from visagram.learn.predict import predict
+from visagram.learn.robust import DARK, SCALE, SHIFT, total_variation
+
+SEED = 0
+"""Of the intervals."""
+VARIED = 1000
+"""About as many faces are mirrored, moved, scaled and darkened."""
+
+
+def judge(network: nn.Module, faces: Faces48, held_out: Faces48, split: str) -> dict[str, Any]:
+    """The parts of a card that are measured. faces: what the network learned from. held_out: what it is judged on, of
+    which only faces with a majority count; split: its name. The figures are of posteriors whose calibration was not
+    fitted to their own face."""
+    logits, votes = predict(network, held_out.luma), held_out.votes
+    clear, spoken = votes.majority, votes.informative
+    luma, labels = held_out.luma[clear], votes.labels[clear]
+    calibration, crossed, how = calibrate(logits[clear], labels)
+    posteriors = calibration.apply(logits)
+    below = how["risk_coverage"]["unsure_below"]
+    unclear = posteriors[spoken & ~clear].max(axis=1, initial=0) < below
+    figures = measure(crossed, labels, SEED)
+    own = ~held_too(Prints.of(luma), Prints.of(faces.luma))
+    opinion = agreement(posteriors[spoken], votes.shares[spoken], SEED)
+    varied = total_variation(
+        lambda some: calibration.apply(predict(network, some)), luma[:: max(1, len(luma) // VARIED)]
+    )
+    metrics = {
+        "split": f"FER+ {split}, 7 classes, faces where one has more than half of all votes",
+        **_figures(figures),
+        "votes": {
+            "faces": opinion.faces,
+            "kl": round(opinion.kl.value, 4),
+            "pearson": {name: round(found.value, 4) for name, found in opinion.pearson.items()},
+        },
+    }
+    if own.any() and not own.all():
+        metrics["without_copies"] = _figures(measure(crossed[own], labels[own], SEED))
+    return {
+        "temperature": round(calibration.temperature, 6),
+        "unsure_below": below,
+        "metrics": metrics,
+        "confusion": figures.confusion.tolist(),
+        "reliability": [
+            {name: round(value, 4) for name, value in dataclasses.asdict(each).items()} for each in figures.reliability
+        ],
+        "calibration": how
+        | {"unsure_of_faces_without_majority": round(float(unclear.mean()), 4) if len(unclear) else None},
+        "total_variation": {
+            "changes": f"mirrored; moved by {SHIFT:.0f} pixel; {SCALE:.0%} larger and smaller; {DARK} of the light",
+            **{name: round(value, 4) for name, value in varied.items()},
+        },
+    }
+
+
+def _figures(found: Figures) -> dict[str, Any]:
+    main = {
+        "accuracy": found.accuracy,
+        "macro_recall": found.macro_recall,
+        "macro_f1": found.macro_f1,
+        "ece_15": found.ece,
+    }
+    recalls = {each.expression: each.recall for each in found.classes}
+    return {
+        "faces": found.faces,
+        **_values(main),
+        "recall": _values(recalls),
+        "intervals": _intervals(main) | {"recall": _intervals(recalls)},
+    }
+
+
+def _values(found: dict[str, Estimate]) -> dict[str, float]:
+    return {name: round(each.value, 4) for name, each in found.items()}
+
+
+def _intervals(found: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: [round(each.low, 4), round(each.high, 4)] for name, each in found.items()}

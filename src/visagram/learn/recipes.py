@@ -1,0 +1,146 @@
+"""What a run learns, as values: named recipes, stored whole in checkpoints and cards."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    """Blocks of one width. kind: 'rep', 'residual' or 'inverted' (see `network.py`). stride: of the first block.
+
+    gate: whether a squeeze-excitation follows each block's convolutions.
+    """
+
+    kind: str
+    width: int
+    blocks: int
+    stride: int
+    gate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what a run learns.
+
+    architecture: 'stages' (the network of `stages`, first convolution `stem` wide with `stem_stride`) or 'faceres' (the
+    embedded face embedding, fine-tuned; faces enlarged to `side` pixels, the first `frozen` layers left as they are).
+    optimiser: 'sgd' (Nesterov, `peak_rate`) or 'adamw' (for pretrained weights; the new head learns `head_rate` times
+    as fast).
+    calm_epochs: the last epochs run with gentle augmentation and without mixing, so that the network ends on faces like
+    those it will see; in them each batch holds every face twice, as two draws of the landmarks' noise see it, and
+    `consistency` weighs how far the two posteriors may lie apart.
+    mixup, cutmix: share of the faces that are blended with, or get a part of, another face.
+    rare: 0 draws faces as they come, 1 as if all expressions were equally frequent, 0.5 in between (square root);
+    `compensate`: share of that shift taken back out of the posteriors, see `balance.py`.
+    distil: weight of the teacher's posteriors against the votes, where the run has teachers; softness: the temperature
+    at which they are compared.
+    ema_steps: length of the running average of weights.
+    fold: None trains on the split `train` and judges on `validation`; k of 0..4 is one fold of a cross-validation over
+    both. share: part of the training faces that is used, for trials.
+    """
+
+    name: str = "small"
+    architecture: str = "stages"
+    stem: int = 32
+    stem_stride: int = 2
+    stages: tuple[Stage, ...] = ()
+    expand: int = 4
+    side: int = 0
+    frozen: int = 0
+    dropout: float = 0.1
+    epochs: int = 90
+    calm_epochs: int = 8
+    batch: int = 128
+    optimiser: str = "sgd"
+    peak_rate: float = 0.1
+    head_rate: float = 1.0
+    weight_decay: float = 5e-4
+    mixup: float = 0.3
+    cutmix: float = 0.1
+    consistency: float = 1.0
+    rare: float = 0.4
+    compensate: float = 0.7
+    distil: float = 0.7
+    softness: float = 1.5
+    ema_steps: float = 100.0
+    seed: int = 0
+    fold: int | None = None
+    share: float = 1.0
+
+    def lasting(self, epochs: int | None) -> Recipe:
+        """The same over another number of epochs, of which the same part is calm."""
+        if epochs is None:
+            return self
+        calm = math.ceil(self.calm_epochs * epochs / self.epochs)
+        return dataclasses.replace(self, epochs=epochs, calm_epochs=calm)
+
+
+SMALL = (
+    Stage("rep", 32, 1, 1),
+    Stage("residual", 64, 1, 2),
+    Stage("residual", 128, 2, 2),
+    Stage("residual", 192, 1, 2),
+)
+FIRST = tuple(Stage("residual", width, blocks, 2, True) for width, blocks in ((32, 2), (64, 2), (128, 2), (256, 1)))
+
+RECIPES = {
+    "small": Recipe(stages=SMALL, optimiser="adamw", peak_rate=2e-3, weight_decay=0.05),
+    "large": Recipe(
+        name="large",
+        stages=(
+            Stage("residual", 64, 2, 1, True),
+            Stage("residual", 128, 2, 2, True),
+            Stage("residual", 256, 2, 2, True),
+            Stage("residual", 384, 1, 2, True),
+        ),
+        dropout=0.3,
+        epochs=45,
+        calm_epochs=4,
+        optimiser="adamw",
+        peak_rate=2e-3,
+        weight_decay=0.05,
+    ),
+    "teacher": Recipe(
+        name="teacher",
+        architecture="faceres",
+        side=192,
+        frozen=5,
+        dropout=0.3,
+        epochs=8,
+        calm_epochs=2,
+        batch=64,
+        optimiser="adamw",
+        peak_rate=3e-4,
+        head_rate=5.0,
+        weight_decay=0.05,
+        mixup=0.2,
+        cutmix=0.1,
+    ),
+    "first": Recipe(
+        name="first",
+        stem=16,
+        stem_stride=1,
+        stages=FIRST,
+        dropout=0.2,
+        epochs=30,
+        calm_epochs=3,
+        cutmix=0.0,
+        consistency=0.0,
+        rare=0.0,
+    ),
+    "tiny": Recipe(
+        name="tiny",
+        stem=8,
+        stages=(Stage("rep", 8, 1, 2), Stage("rep", 16, 2, 2)),
+        epochs=2,
+        calm_epochs=1,
+        batch=32,
+        peak_rate=0.05,
+        ema_steps=5,
+    ),
+}
+"""`small`: the embedded model. `teacher` and `large`: what it may learn from. `first`: the network of Visagram 0.1, for
+comparison. `tiny`: for tests."""

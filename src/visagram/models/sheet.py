@@ -1,0 +1,140 @@
+"""A card in the parts that people read, whatever of them it holds. `reading.py` makes them; terminal and page show
+them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from visagram.export.words import exact
+from visagram.plots.diagrams import Bin
+
+ROLES = {
+    "expression": "Reads apparent expression",
+    "detection": "Finds faces",
+    "embedding": "Tells people apart",
+}
+ACCURACY = "Accuracy"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share 0..1 with its 95 % interval, where the card states one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def span(self) -> str:
+        """The interval as '91.6 – 93.5 %', empty where there is none."""
+        return "" if self.low is None or self.high is None else f"{self.low * 100:.1f} – {exact(self.high)}"
+
+    def __str__(self) -> str:
+        return exact(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure or an expression's recall. without_copies: on the faces of which the training data holds no copy."""
+
+    name: str
+    meaning: str
+    all: Estimate
+    without_copies: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """On which faces, the figures over all of them, each expression's recall, and agreement with people's votes."""
+
+    split: str
+    faces: int | None
+    figures: tuple[Figure, ...]
+    recalls: tuple[Figure, ...]
+    kl: float | None
+    correlations: dict[str, float]
+
+    @property
+    def compared(self) -> bool:
+        """Whether there are figures without copies."""
+        return any(figure.without_copies for figure in (*self.figures, *self.recalls))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Of the risk-coverage curve: at `threshold` the share `coverage` of faces is answered, with `accuracy`."""
+
+    threshold: float
+    coverage: float
+    accuracy: float
+
+    @property
+    def risk(self) -> float:
+        return 1 - self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Something that the model learned from or was measured on."""
+
+    name: str
+    what: str
+    terms: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A card, read. Texts are empty, lists empty and parts None where it says nothing.
+
+    confusion: rows are labels, columns answers, in the order of `labels`. chosen: what happens at the threshold below
+    which a face is unsure. calibration: sentences. steady: mean total variation of posteriors by change of the face,
+    and in `changes` what that change is. speed: milliseconds by what takes them. more: all other facts.
+    """
+
+    name: str
+    task: str
+    version: str
+    licence: str
+    bytes: int | None
+    sha256: str
+    intended_use: str
+    misuse: tuple[str, ...]
+    apparent: str
+    data: tuple[Data, ...]
+    trained_on: str
+    limits: tuple[str, ...]
+    measured: Measured | None
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[Bin, ...]
+    curve: tuple[Point, ...]
+    chosen: Point | None
+    calibration: tuple[str, ...]
+    steady: dict[str, float]
+    changes: str
+    speed: dict[str, float]
+    speed_note: str
+    more: dict[str, Any]
+
+    @property
+    def role(self) -> str:
+        return ROLES.get(self.task, self.task.capitalize())
+
+    @property
+    def accuracy(self) -> Estimate | None:
+        """The accuracy, where it was measured."""
+        figures = self.measured.figures if self.measured else ()
+        return next((figure.all for figure in figures if figure.name == ACCURACY), None)
+
+    @property
+    def fastest(self) -> str:
+        """The first of its times, as '1.2 ms a face' or '4 s a frame'; empty where none is known."""
+        for what, milliseconds in self.speed.items():
+            return f"{duration(milliseconds)} {'a ' + what.removeprefix('one ') if what.startswith('one ') else what}"
+        return ""
+
+
+def duration(milliseconds: float) -> str:
+    """1.23 as '1.2 ms', 4000 as '4 s'."""
+    return f"{milliseconds / 1000:.2g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"

@@ -1,0 +1,92 @@
+"""Write `docs/models.md` from the cards of the models that ship: `python tools/document_models.py`.
+
+A test holds the page to the cards, so that its figures are always those of the files in the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from visagram.export.words import size
+from visagram.models.card import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.reading import read
+from visagram.models.sheet import Figure, Measured, Sheet, duration
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
+
+HEAD = """# Models
+
+The models that come with Visagram, from their cards (`visagram models show NAME`; the page *Models* of `visagram serve`
+has the same with figures). This page is written by `python tools/document_models.py`.
+
+`visagram models` lists all that `--emotion` and `--detector` take: besides these the `deepface` pair, any
+image-classification model of Hugging Face (`hf:<name or folder>`) and your own (`onnx:<file>`, as `visagram train`
+writes it). `visagram evaluate --data FOLDER` measures any of them on your faces.
+
+![The page of the expression model: figures, reliability diagram, risk and coverage, confusion matrix](images/model.png)
+"""
+
+
+def page() -> str:
+    """The whole text."""
+    sheets = [read(read_card(name)) for name in (EMOTION, DETECTOR, EMBEDDING)]
+    return "\n".join([HEAD, *("\n".join(_section(sheet)) for sheet in sheets)]).rstrip() + "\n"
+
+
+def _section(sheet: Sheet) -> Iterator[str]:
+    yield f"## {sheet.name}\n"
+    facts = (sheet.role, sheet.licence, size(sheet.bytes) if sheet.bytes else "", f"SHA-256 `{sheet.sha256[:16]}…`")
+    yield ", ".join(filter(None, facts)) + f".\n\n{sheet.intended_use} {sheet.apparent}".rstrip() + "\n"
+    yield from _listed("Not for", sheet.misuse)
+    yield from _listed("Data", (f"{data.name}: {data.what}. {data.terms}" for data in sheet.data))
+    if sheet.measured:
+        yield from _measured(sheet.measured)
+    yield from _listed('Calibration and "unsure"', sheet.calibration)
+    if sheet.confusion:
+        yield "### Confusion\n\nA row is a label by votes, a column the answer; numbers are faces.\n"
+        rows = [(name, *map(str, row)) for name, row in zip(sheet.labels, sheet.confusion, strict=True)]
+        yield from _table(("", *sheet.labels), rows)
+    if sheet.steady:
+        yield f"### Steadiness\n\nMean total variation of the posteriors when a face is changed ({sheet.changes}).\n"
+        yield from _table(("change", "total variation"), [(name, f"{v:.3f}") for name, v in sheet.steady.items()])
+    if sheet.speed:
+        note = f" ({sheet.speed_note})" if sheet.speed_note else ""
+        yield f"### Speed\n\nMilliseconds{note}.\n"
+        yield from _table(("", "time"), [(name, duration(value)) for name, value in sheet.speed.items()])
+    yield from _listed("Where it fails", sheet.limits)
+
+
+def _measured(found: Measured) -> Iterator[str]:
+    yield f"### Measured\n\n{found.split}: {found.faces:,} faces. Intervals are of 95 %, by bootstrap.\n"
+    heads = ["all faces", "95 % interval"]
+    heads += ["without copies of training faces", "95 % interval"] if found.compared else []
+    yield from _table(["figure", *heads], [_row(figure, found.compared) for figure in found.figures])
+    yield from _listed("", (f"{figure.name}: {figure.meaning}." for figure in found.figures))
+    yield from _table(["recall", *heads], [_row(figure, found.compared) for figure in found.recalls])
+    if found.kl is not None:
+        yield f"Divergence from the votes (KL): {found.kl:.3f} nats. Correlation with the share of votes (Pearson):\n"
+        yield from _table(tuple(found.correlations), [[f"{value:.2f}" for value in found.correlations.values()]])
+
+
+def _row(figure: Figure, compared: bool) -> list[str]:
+    cells = [figure.name, str(figure.all), figure.all.span]
+    if compared:
+        other = figure.without_copies
+        cells += [str(other), other.span] if other else ["–", ""]
+    return cells
+
+
+def _listed(title: str, texts: Iterable[str]) -> Iterator[str]:
+    lines = [f"- {text}" for text in texts]
+    if lines:
+        yield (f"### {title}\n\n" if title else "") + "\n".join(lines) + "\n"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
