@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import expression, peer
+from bench import models, peer
 from bench.agreement import agreement
 from bench.clips import SIZES, render
 from bench.processes import python, visagram
@@ -94,10 +94,10 @@ def main() -> None:
     short = [render(options.folder, width, height, 1) for width, height in SIZES]
     figures["agreement"] = [dataclasses.asdict(agreement(clip)) for clip in [SAMPLE, *short, *options.clips]]
     screen.print(_table("Agreement with every frame looked at in full size", figures["agreement"]))
-    figures["expression"] = expression.cost()
-    screen.print(_table("The expression model, one thread, milliseconds a face", [figures["expression"]]))
+    figures["models"] = models.cost()
+    screen.print(_table("Models, one thread, milliseconds each, alone and in a batch of 16", figures["models"]))
     if options.faces:
-        figures["accuracy"] = [expression.accuracy(options.faces)]
+        figures["accuracy"] = [models.accuracy(options.faces)]
         screen.print(_table("Labelled faces", figures["accuracy"]))
     figures["peer"] = peer.measure(render(options.folder, *SIZES[0], 1), options.peer)
     screen.print(_table("Peer: DeepFace with RetinaFace, frame by frame", [figures["peer"]]))

@@ -21,8 +21,8 @@ def _counts(**mistakes):
 def test_the_worst_mistakes_come_first():
     found = list(confusions(_counts(sad_neutral=12, fear_surprise=30)))
     assert found == [
-        "Takes fear for surprise: 30 of 100 faces (30%).",
-        "Takes sad for neutral: 12 of 100 faces (12%).",
+        "Takes fear for surprise: 30 of 100 faces (30 %).",
+        "Takes sad for neutral: 12 of 100 faces (12 %).",
     ]
 
 

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visagram.core.types import EXPRESSIONS
-from visagram.errors import DataError
+from visagram.errors import DataError, ModelError
 from visagram.learn.network import Standardise
 from visagram.learn.recipes import Recipe
-from visagram.models.catalog import EMBEDDING, read_card
+from visagram.models.card import EMBEDDING, file_hash, read_card
 
 WIDTHS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 """Output channels and stride of each separable block (MobileNet, Howard et al. 2017, arXiv 1704.04861)."""
@@ -72,15 +72,16 @@ class _Same(nn.Module):
 
 
 def load_pretrained(network: Faceres) -> None:
-    """Put the weights of the package's embedding into `network`. Raises `DataError` where they do not fit."""
+    """Put the weights of the package's embedding into `network`. Raises `DataError` where they do not fit and `ModelError`
+    for a damaged file."""
     import onnx
     from onnx import numpy_helper
 
-    path = read_card(EMBEDDING).file
-    try:
-        graph = onnx.load(str(path)).graph
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as ONNX ({error}): reinstall Visagram.") from error
+    card = read_card(EMBEDDING)
+    path = card.file
+    if file_hash(path) != card.sha256:
+        raise ModelError(f"The model file {path} does not match its card: {card.remedy}.")
+    graph = onnx.load(str(path)).graph
     held = {i.name: torch.from_numpy(numpy_helper.to_array(i).astype("float32")) for i in graph.initializer}
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in held:

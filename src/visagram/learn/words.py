@@ -67,5 +67,5 @@ def confusions(confusion: NDArray[np.integer[Any]]) -> Iterator[str]:
             return
         yield (
             f"Takes {EXPRESSIONS[label]} for {EXPRESSIONS[answer]}: {int(confusion[label, answer])} of "
-            f"{int(totals[label, 0])} faces ({shares[label, answer]:.0%})."
+            f"{int(totals[label, 0])} faces ({100 * shares[label, answer]:.0f} %)."
         )
