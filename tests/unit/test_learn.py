@@ -9,13 +9,14 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from sheets import OTHERS, VOTES, draw, write
+from sheets import OTHERS, VOTES, draw, drawn, write
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
@@ -93,6 +94,47 @@ def test_only_whole_files_are_left(run):
         "visagram-emotion.json",
         "visagram-emotion.onnx",
     ]
+
+
+@pytest.fixture(scope="module")
+def eight_bits(run, sheets, tmp_path_factory):
+    """The folder of the same network, written in 8-bit integers."""
+    folder = tmp_path_factory.mktemp("eight")
+    faces, held_out = divide(sheets, None)
+    recipe = dataclasses.replace(TINY, eight_bits=True)
+    export(finished(run).network, recipe, faces=faces, held_out=held_out, history=[], folder=folder)
+    return folder
+
+
+def test_a_file_in_eight_bits_says_nearly_the_same_and_its_card_is_about_the_file(run, eight_bits, sheets):
+    card, luma = read_card("visagram-emotion", eight_bits), divide(sheets, None)[1].luma
+    operators = {node.op_type for node in onnx.load(card.file).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} < operators
+    classifier = OnnxClassifier(card, threads=1)
+    exact, rounded = predict(finished(run).network, luma), classifier.logits(luma)
+    assert 0 < np.abs(softmax64(exact) - softmax64(rounded)).sum(axis=1).mean() / 2 < 0.05
+    told = card.facts["eight_bits"]
+    answers = rounded.argmax(axis=1)
+    assert told["same_answers"] == pytest.approx((answers == exact.argmax(axis=1)).mean(), abs=1e-4)
+    assert told["accuracy_in_float"] == json.loads((run / "visagram-emotion.json").read_text())["metrics"]["accuracy"]
+    assert card.facts["metrics"]["faces"] == len(luma)
+    assert "eight_bits" not in read_card("visagram-emotion", run).facts
+
+
+def test_a_face_has_the_same_posterior_alone_and_among_others_in_eight_bits(eight_bits, sheets):
+    classifier, luma = OnnxClassifier(read_card("visagram-emotion", eight_bits), threads=1), drawn()[:9]
+    together = classifier.classify(luma)
+    np.testing.assert_allclose(
+        np.concatenate([classifier.classify(luma[k : k + 1]) for k in range(9)]), together, atol=1e-6
+    )
+
+
+def test_nothing_is_written_where_judging_fails(run, sheets, tmp_path, monkeypatch):
+    faces, held_out = divide(sheets, None)
+    monkeypatch.setattr("visagram.learn.export.judge", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(finished(run).network, TINY, faces=faces, held_out=held_out, history=[], folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def _network(run):

@@ -76,6 +76,7 @@ def test_the_onnx_file_computes_what_learned(tmp_path, count):
 
 
 def test_the_embedded_network_fits_its_file(tmp_path):
+    """Also before it is in 8-bit integers."""
     write_onnx(folded(ExpressionNetwork(RECIPES["small"])), tmp_path / "model.onnx")
     assert (tmp_path / "model.onnx").stat().st_size < MOST_BYTES
 
@@ -119,7 +120,7 @@ def test_memory_stays_with_the_process_between_steps():
     """The steps of a training touch fresh pages only at first."""
     code = """
 import resource, sys, torch
-from visagram.learn.memory import keep_memory
+from visagram.learn.machine import keep_memory
 if sys.argv[1] == "keep":
     keep_memory()
 network = torch.nn.Sequential(*[torch.nn.Conv2d(16, 16, 1) for _ in range(4)])

@@ -15,7 +15,7 @@ from visagram.errors import MissingExtra, UsageError
 def train(
     data: Annotated[Path, typer.Option(help="Folder with labels.csv and its sprite sheets.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
-    recipe: Annotated[str, typer.Option(help="Name of the recipe: small, teacher, large, first or tiny.")] = "small",
+    recipe: Annotated[str, typer.Option(help="Name of the recipe: small, teacher, sibling or tiny.")] = "small",
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a finished run to learn from; repeatable.")
     ] = None,

@@ -28,6 +28,10 @@ class Strength:
     light: float
     wear: float
 
+    def times(self, share: float) -> Strength:
+        """That share of all ranges and chances."""
+        return Strength(self.frame * share, self.landmarks * share, self.light * share, self.wear * share)
+
 
 STRONG = Strength(frame=1.0, landmarks=1.5, light=1.0, wear=1.0)
 CALM = Strength(frame=0.35, landmarks=1.0, light=0.4, wear=0.3)
@@ -50,7 +54,8 @@ def reframe(luma: Tensor, draws: Draws, strength: Strength) -> Tensor:
     """Turn, scale, stretch, shift and mirror: what differs between data sets, detectors and looks."""
     n = len(luma)
     angle = strength.frame * draws.uniform(n, -0.3, 0.3)
-    scale = torch.exp(strength.frame * draws.uniform(n, -0.24, 0.24))
+    # Up to 1.43 times as close: some data sets cut faces from the brows to the chin.
+    scale = torch.exp(strength.frame * draws.uniform(n, -0.36, 0.24))
     stretch = torch.exp(strength.frame * draws.uniform(n, -0.08, 0.08))
     turned, shift = landmark_noise(draws.normal((n, len(TEMPLATE), 2)) * draws.uniform(n, 0, strength.landmarks, 2))
     mirrored = draws.chance(n, 0.5)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import numpy as np
+from numpy.typing import NDArray
 
 from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Figures, agreement, measure
-from visagram.learn.calibrate import calibrate
+from visagram.learn.calibrate import calibrate, fit
 from visagram.learn.data import Faces48
-from visagram.learn.predict import predict
 from visagram.learn.robust import DARK, SCALE, SHIFT, total_variation
 
 SEED = 0
@@ -20,12 +21,15 @@ SEED = 0
 VARIED = 1000
 """About as many faces are mirrored, moved, scaled and darkened."""
 
+Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""(n, 48, 48) faces to (n, 7) logits."""
 
-def judge(network: nn.Module, faces: Faces48, held_out: Faces48, split: str) -> dict[str, Any]:
+
+def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict[str, Any]:
     """The parts of a card that are measured. faces: what the network learned from. held_out: what it is judged on, of
     which only faces with a majority count; split: its name. The figures are of posteriors whose calibration was not
     fitted to their own face."""
-    logits, votes = predict(network, held_out.luma), held_out.votes
+    logits, votes = answer(held_out.luma), held_out.votes
     clear, spoken = votes.majority, votes.informative
     luma, labels = held_out.luma[clear], votes.labels[clear]
     calibration, crossed, how = calibrate(logits[clear], labels)
@@ -35,9 +39,7 @@ def judge(network: nn.Module, faces: Faces48, held_out: Faces48, split: str) -> 
     figures = measure(crossed, labels, SEED)
     own = ~held_too(Prints.of(luma), Prints.of(faces.luma))
     opinion = agreement(posteriors[spoken], votes.shares[spoken], SEED)
-    varied = total_variation(
-        lambda some: calibration.apply(predict(network, some)), luma[:: max(1, len(luma) // VARIED)]
-    )
+    varied = total_variation(lambda some: calibration.apply(answer(some)), luma[:: max(1, len(luma) // VARIED)])
     metrics = {
         "split": f"FER+ {split}, 7 classes, faces where one has more than half of all votes",
         **_figures(figures),
@@ -63,6 +65,22 @@ def judge(network: nn.Module, faces: Faces48, held_out: Faces48, split: str) -> 
             "changes": f"mirrored; moved by {SHIFT:.0f} pixel; {SCALE:.0%} larger and smaller; {DARK} of the light",
             **{name: round(value, 4) for name, value in varied.items()},
         },
+    }
+
+
+def cost_of_rounding(exact: Answer, rounded: Answer, held_out: Faces48) -> dict[str, Any]:
+    """What computing in 8-bit integers changes, on the faces that `judge` counts: share of the same answers, accuracy
+    before and after, and mean total variation between the posteriors, each at its own temperature."""
+    clear = held_out.votes.majority
+    luma, labels = held_out.luma[clear], held_out.votes.labels[clear]
+    before, after = exact(luma), rounded(luma)
+    posteriors = [fit("temperature", logits, labels).apply(logits) for logits in (before, after)]
+    answers, rounded_answers = before.argmax(axis=1), after.argmax(axis=1)
+    return {
+        "accuracy_in_float": round(float((answers == labels).mean()), 4),
+        "accuracy": round(float((rounded_answers == labels).mean()), 4),
+        "same_answers": round(float((answers == rounded_answers).mean()), 4),
+        "total_variation": round(float(np.abs(posteriors[0] - posteriors[1]).sum(axis=1).mean() / 2), 4),
     }
 
 

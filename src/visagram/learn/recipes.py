@@ -32,6 +32,7 @@ class Recipe:
     calm_epochs: the last epochs run with gentle augmentation and without mixing, so that the network ends on faces like
     those it will see; in them each batch holds every face twice, as two draws of the landmarks' noise see it, and
     `consistency` weighs how far the two posteriors may lie apart.
+    strength: share of the augmentation's ranges and chances before the calm epochs.
     mixup, cutmix: share of the faces that are blended with, or get a part of, another face.
     rare: 0 draws faces as they come, 1 as if all expressions were equally frequent, 0.5 in between (square root);
     `compensate`: share of that shift taken back out of the posteriors, see `balance.py`.
@@ -58,6 +59,7 @@ class Recipe:
     peak_rate: float = 0.1
     head_rate: float = 1.0
     weight_decay: float = 5e-4
+    strength: float = 1.0
     mixup: float = 0.3
     cutmix: float = 0.1
     consistency: float = 1.0
@@ -69,6 +71,7 @@ class Recipe:
     seed: int = 0
     fold: int | None = None
     share: float = 1.0
+    eight_bits: bool = False
 
     def lasting(self, epochs: int | None) -> Recipe:
         """The same over another number of epochs, of which the same part is calm."""
@@ -79,37 +82,32 @@ class Recipe:
 
 
 SMALL = (
-    Stage("rep", 32, 1, 1),
-    Stage("residual", 64, 1, 2),
+    Stage("rep", 32, 1, 2),
+    Stage("residual", 64, 2, 2),
     Stage("residual", 128, 2, 2),
-    Stage("residual", 192, 1, 2),
+    Stage("residual", 256, 1, 2),
 )
-FIRST = tuple(Stage("residual", width, blocks, 2, True) for width, blocks in ((32, 2), (64, 2), (128, 2), (256, 1)))
+
+_SMALL = Recipe(
+    stem=16,
+    stem_stride=1,
+    stages=SMALL,
+    optimiser="adamw",
+    peak_rate=2e-3,
+    weight_decay=0.05,
+    eight_bits=True,
+)
 
 RECIPES = {
-    "small": Recipe(stages=SMALL, optimiser="adamw", peak_rate=2e-3, weight_decay=0.05),
-    "large": Recipe(
-        name="large",
-        stages=(
-            Stage("residual", 64, 2, 1, True),
-            Stage("residual", 128, 2, 2, True),
-            Stage("residual", 256, 2, 2, True),
-            Stage("residual", 384, 1, 2, True),
-        ),
-        dropout=0.3,
-        epochs=45,
-        calm_epochs=4,
-        optimiser="adamw",
-        peak_rate=2e-3,
-        weight_decay=0.05,
-    ),
+    "small": _SMALL,
+    "sibling": dataclasses.replace(_SMALL, name="sibling", epochs=42, calm_epochs=4, strength=0.6),
     "teacher": Recipe(
         name="teacher",
         architecture="faceres",
-        side=192,
+        side=144,
         frozen=5,
         dropout=0.3,
-        epochs=8,
+        epochs=10,
         calm_epochs=2,
         batch=64,
         optimiser="adamw",
@@ -118,18 +116,6 @@ RECIPES = {
         weight_decay=0.05,
         mixup=0.2,
         cutmix=0.1,
-    ),
-    "first": Recipe(
-        name="first",
-        stem=16,
-        stem_stride=1,
-        stages=FIRST,
-        dropout=0.2,
-        epochs=30,
-        calm_epochs=3,
-        cutmix=0.0,
-        consistency=0.0,
-        rare=0.0,
     ),
     "tiny": Recipe(
         name="tiny",
@@ -142,5 +128,5 @@ RECIPES = {
         ema_steps=5,
     ),
 }
-"""`small`: the embedded model. `teacher` and `large`: what it may learn from. `first`: the network of Visagram 0.1, for
-comparison. `tiny`: for tests."""
+"""`small`: the embedded model. `teacher` and `sibling`: what it learns from, a fine-tuned face embedding and the same
+network with less augmentation, which is better on clean faces. `tiny`: for tests."""

@@ -27,7 +27,7 @@ from visagram.learn.checkpoint import CHECKPOINT, Checkpoint
 from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
-from visagram.learn.memory import keep_memory
+from visagram.learn.machine import has_bfloat16, keep_memory
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 
@@ -140,7 +140,7 @@ class Run:
         paired = calm and recipe.consistency > 0
         chosen = order[: recipe.batch // 2].repeat(2) if paired else order[: recipe.batch]
         draws = Draws(recipe.seed, STEP, step, device=self.device)
-        batch = augment(luma[chosen].float(), draws, CALM if calm else STRONG)
+        batch = augment(luma[chosen].float(), draws, CALM if calm else STRONG.times(recipe.strength))
         wanted = [t[chosen] for t in targets]
         if not calm:
             batch, wanted = mix(batch, wanted, draws, recipe.mixup, recipe.cutmix)
@@ -150,7 +150,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device)):
             logits = self.network(batch.contiguous(memory_format=torch.channels_last))
         logits = logits.float()
         soft = wanted[1] if len(wanted) > 1 else None

@@ -36,23 +36,28 @@ class OnnxClassifier:
         self._order = label_order(card.facts.get("labels"), f"The card of {card.name}")
         self._input = _Input.of(card)
         self._temperature, self._scale = _temperature(card), _scaling(card)
+        if self._scale is not None and self._order is not None:
+            self._scale = self._scale[:, self._order]
         self.framing = self._input.framing
         session = open_session(card, threads)
         self._output = _check(session, card, self._input)
         self._session: onnxruntime.InferenceSession | None = session
 
     def classify(self, crops: Crops) -> NDArray[np.float32]:
+        calibrated = self.logits(crops) / self._temperature
+        if self._scale is not None:
+            calibrated = calibrated * self._scale[0] + self._scale[1]
+        return softmax(calibrated)
+
+    def logits(self, crops: Crops) -> NDArray[np.float32]:
+        """(n, 7) float32 in the order of `EXPRESSIONS`, before the calibration."""
         if (session := self._session) is None:
             raise ModelError("The classifier was closed.")
-        posteriors = np.empty((len(crops), len(EXPRESSIONS)), np.float32)
+        logits = np.empty((len(crops), len(EXPRESSIONS)), np.float32)
         for start in range(0, len(crops), BATCH):
             batch = self._input.tensor(crops[start : start + BATCH])
-            (logits,) = session.run([self._output], {self._input.name: batch})
-            logits = logits / self._temperature
-            if self._scale is not None:
-                logits = logits * self._scale[0] + self._scale[1]
-            posteriors[start : start + BATCH] = softmax(logits)
-        return posteriors if self._order is None else posteriors[:, self._order]
+            (logits[start : start + BATCH],) = session.run([self._output], {self._input.name: batch})
+        return logits if self._order is None else logits[:, self._order]
 
     def close(self) -> None:
         self._session = None
