@@ -358,6 +358,26 @@ def test_a_teacher_that_is_missing_or_not_finished_is_refused(sheets, run, tmp_p
         train(sheets, tmp_path / "run", TINY, _quiet, teachers=[tmp_path])
 
 
+def test_a_run_may_begin_as_another_ended(sheets, run, tmp_path):
+    still = dataclasses.replace(TINY, peak_rate=0.0, weight_decay=0.0, epochs=1, calm_epochs=1)
+    train(sheets, tmp_path, still, _quiet, start=run)
+    ours, theirs = (Checkpoint.load(folder / "checkpoint.safetensors") for folder in (tmp_path, run))
+    for name, parameter in finished(run).network.named_parameters():
+        assert torch.equal(ours.part("network")[name], parameter), name
+    assert ours.start == finished(run).digest
+    assert theirs.start == ""
+    with pytest.raises(DataError, match="start"):
+        train(sheets, tmp_path, still, _quiet)
+
+
+def test_a_run_does_not_begin_as_another_network_or_one_that_saw_its_faces(sheets, run, tmp_path):
+    with pytest.raises(DataError, match="another network"):
+        train(sheets, tmp_path, dataclasses.replace(TINY, stem=16), _quiet, start=run)
+    with pytest.raises(DataError, match="fold"):
+        train(sheets, tmp_path, dataclasses.replace(TINY, fold=2), _quiet, start=run)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_loss_against_teachers_is_least_at_their_posteriors():
     logits = torch.tensor([[2.0, 0, 0, 0, -1, 0, 1]])
     soft = distil.softened(logits.softmax(dim=1), 1.5)

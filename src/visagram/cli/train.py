@@ -19,6 +19,9 @@ def train(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a finished run to learn from; repeatable.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of the same network to begin with.")
+    ] = None,
     fold: Annotated[
         int | None, typer.Option(help="Judge on this fifth (0 to 4) of all faces and train on the others.")
     ] = None,
@@ -52,5 +55,5 @@ def train(
                 screen.clear()
                 screen.say(text)
 
-        model = run(data, output, chosen, screen.progress, teachers=teacher or (), say=say)
+        model = run(data, output, chosen, screen.progress, teachers=teacher or (), start=start, say=say)
     sys.stdout.write(f"{model}\n")

@@ -24,14 +24,15 @@ CHECKPOINT = "checkpoint.safetensors"
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """tensors: by name, `network.*`, `averaged.*` and `optimiser.*`. data: digest of the training faces. teachers:
-    digests of the networks that were learned from. step: steps done of `steps`. history: one record per epoch.
-    partial: sums over the epoch that is under way."""
+    digests of the networks that were learned from. start: digest of the one that it began as, empty for none. step:
+    steps done of `steps`. history: one record per epoch. partial: sums over the epoch that is under way."""
 
     recipe: Recipe
     data: str
     teachers: tuple[str, ...]
     step: int
     steps: int
+    start: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
     partial: dict[str, float] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -61,11 +62,12 @@ class Checkpoint:
                 f"The checkpoint {path} is damaged or from another version ({error}): delete it to start again."
             ) from error
 
-    def check(self, path: Path, recipe: Recipe, data: str, teachers: tuple[str, ...]) -> None:
+    def check(self, path: Path, recipe: Recipe, data: str, teachers: tuple[str, ...], start: str) -> None:
         """Raises `DataError` where this is not the run that is asked for."""
         names = [f.name for f in dataclasses.fields(Recipe)]
         differing = [f"recipe.{n}" for n in names if getattr(self.recipe, n) != getattr(recipe, n)]
         differing += ["data"] * (self.data != data) + ["teachers"] * (self.teachers != teachers)
+        differing += ["start"] * (self.start != start)
         if differing:
             raise DataError(
                 f"{path} belongs to another run (different: {', '.join(differing)}): choose another output."
@@ -85,6 +87,13 @@ class FinishedRun:
     data: str
     digest: str
     network: nn.Module
+
+    def give(self, network: nn.Module) -> None:
+        """Copy what was learned into `network`. Raises `DataError` where that is another one."""
+        try:
+            network.load_state_dict(self.network.state_dict())
+        except RuntimeError as error:
+            raise DataError(f"The run in {self.folder} trained another network than this recipe does.") from error
 
 
 def finished(folder: Path) -> FinishedRun:

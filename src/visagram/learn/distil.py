@@ -29,27 +29,28 @@ LEAST = 1e-7
 """Posteriors below this are stored as this: float16 holds its logarithm."""
 
 
+def unspoilt(folder: Path, data: Path, held_out: Faces48) -> FinishedRun:
+    """A finished run that has not seen the faces that its successor is judged on. Raises `DataError`."""
+    run = finished(folder)
+    seen, _ = divide(data, run.recipe.fold)
+    if run.data != seen.digest():
+        raise DataError(f"The run in {run.folder} was trained on other data than {data}.")
+    if np.isin(identities(held_out), identities(seen)).any():
+        raise DataError(
+            f"The run in {run.folder} was trained on faces that this run is judged on: give both the same fold."
+        )
+    return run
+
+
 @dataclass(frozen=True, slots=True)
 class Teachers:
-    """Finished runs to learn from. Raises `DataError` where they have seen faces that the student is judged on."""
+    """Finished runs to learn from."""
 
     runs: tuple[FinishedRun, ...]
 
     @classmethod
     def open(cls, folders: Sequence[Path], data: Path, held_out: Faces48) -> Teachers:
-        runs = tuple(finished(folder) for folder in folders)
-        for fold in {run.recipe.fold for run in runs}:
-            seen, _ = divide(data, fold)
-            leaked = np.isin(identities(held_out), identities(seen)).any()
-            for run in (run for run in runs if run.recipe.fold == fold):
-                if run.data != seen.digest():
-                    raise DataError(f"The run in {run.folder} was trained on other data than {data}.")
-                if leaked:
-                    raise DataError(
-                        f"The run in {run.folder} was trained on faces that this run is judged on: "
-                        "give both the same fold."
-                    )
-        return cls(runs)
+        return cls(tuple(unspoilt(folder, data, held_out) for folder in folders))
 
     @property
     def digests(self) -> tuple[str, ...]:

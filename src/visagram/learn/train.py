@@ -23,7 +23,7 @@ from visagram.evaluate.metrics import accuracy_and_macro_recall
 from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
-from visagram.learn.checkpoint import CHECKPOINT, Checkpoint
+from visagram.learn.checkpoint import CHECKPOINT, Checkpoint, FinishedRun
 from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
@@ -53,19 +53,21 @@ def train(
     progress: Progress,
     *,
     teachers: Sequence[Path] = (),
+    start: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
     checkpoint_seconds: float = 120.0,
 ) -> Path:
     """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there.
 
-    teachers: folders of finished runs to learn from. say: told a sentence after every epoch.
-    checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
+    teachers: folders of finished runs to learn from. start: that of one of the same network to begin with. say: told a
+    sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
     """
     keep_memory()
     output.mkdir(parents=True, exist_ok=True)
     faces, held_out = divide(data, recipe.fold)
     masters = distil.Teachers.open(teachers, data, held_out)
-    run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests)
+    begun = None if start is None else distil.unspoilt(start, data, held_out)
+    run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun)
     if run.step < run.steps:
         soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
         run.learn(soft, progress, say, checkpoint_seconds)
@@ -76,20 +78,28 @@ class Run:
     """The state of a training run: network, optimiser, running average, step."""
 
     def __init__(
-        self, recipe: Recipe, faces: Faces48, held_out: Faces48, path: Path, teachers: tuple[str, ...]
+        self,
+        recipe: Recipe,
+        faces: Faces48,
+        held_out: Faces48,
+        path: Path,
+        teachers: tuple[str, ...],
+        begun: FinishedRun | None,
     ) -> None:
         self.recipe, self.path, self.held_out = recipe, path, held_out.select(held_out.votes.majority)
-        self.data, self.teachers = faces.digest(), teachers
+        self.data, self.teachers, self.start = faces.digest(), teachers, begun.digest if begun else ""
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         stored = Checkpoint.load(path) if path.exists() else None
         if stored is not None:
-            stored.check(path, recipe, self.data, teachers)
+            stored.check(path, recipe, self.data, teachers, self.start)
         if recipe.share < 1:
             kept = Draws(recipe.seed, SUBSET).permutation(len(faces))[: max(1, int(len(faces) * recipe.share))]
             faces = faces.select(kept.numpy())
         self.faces = faces
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe, pretrained=stored is None)
+        self.network = build(recipe, pretrained=stored is None and begun is None)
+        if begun is not None:
+            begun.give(self.network)
         self.averaged = build(recipe, pretrained=False)
         for network in (self.network, self.averaged):
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -191,9 +201,9 @@ class Run:
             tensors |= {f"optimiser.{index}.{k}": v for k, v in self.optimiser.state[parameter].items()}
         history = [dataclasses.asdict(epoch) for epoch in self.history]
         partial = {"loss_sum": self.loss_sum, "seconds": self.seconds}
-        Checkpoint(self.recipe, self.data, self.teachers, self.step, self.steps, history, partial, tensors).save(
-            self.path
-        )
+        Checkpoint(
+            self.recipe, self.data, self.teachers, self.step, self.steps, self.start, history, partial, tensors
+        ).save(self.path)
 
     def _restore(self, stored: Checkpoint) -> None:
         try:
