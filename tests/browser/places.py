@@ -334,7 +334,7 @@ PLACES = [
     Place("models-missing", _well_modelled("/models"), _quiet),
     Place("model-choice", _well_modelled("/"), _model_choice),
     Place("model-card", _card, _quiet),
-    Place("model-card-whole", _well_modelled("/models/mine"), _open_card),
+    Place("model-card-whole", _well_modelled("/models/onnx:mine.onnx"), _open_card),
     Place("about", _at("/about"), _quiet),
     Place("log", _at("/log"), _quiet),
     Place("api", _at("/api"), _swagger),

@@ -28,7 +28,7 @@ def card(visit, whole, guard) -> Page:
     tile = page.locator("li", has_text="mine")
     expect(tile).to_contain_text("92.6 %")
     tile.get_by_role("link", name="mine").click()
-    expect(page.locator("h1")).to_have_text("mine")
+    expect(page.locator("h1")).to_have_text("onnx:mine.onnx")
     return page
 
 
@@ -82,5 +82,5 @@ def test_the_training_history_opens(card):
 
 def test_the_whole_card_is_there_as_json(card, whole):
     link = card.get_by_role("link", name="The whole card as JSON")
-    expect(link).to_have_attribute("href", "/api/v1/models/mine")
-    assert whole.api.get("/models/mine")["card"]["reviewed_by"] == "somebody"
+    expect(link).to_have_attribute("href", "/api/v1/models/onnx%3Amine.onnx")
+    assert whole.api.get("/models/onnx:mine.onnx")["card"]["reviewed_by"] == "somebody"

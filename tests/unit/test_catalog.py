@@ -48,7 +48,7 @@ def test_every_model_has_a_card_that_says_what_people_ask():
 def test_the_report_names_the_models_that_were_chosen(tmp_path):
     own = write_linear(tmp_path / "mine.onnx")
     cards = model_cards(f"onnx:{own}", "visagram", tmp_path)
-    assert [card["name"] for card in cards] == ["retinaface-mobilenet025", "faceres-embedding", "mine"]
+    assert [card["name"] for card in cards] == ["retinaface-mobilenet025", "faceres-embedding", "onnx:mine.onnx"]
     assert cards[-1]["sha256"] == file_hash(own)
     assert model_cards()[-1]["name"] == "visagram-emotion"
 
@@ -157,6 +157,11 @@ BROKEN = [
     ({"task": "detection"}, "is of a model for detection"),
     ({"name": 5}, "cannot be used"),
     ({"origin": "elsewhere"}, "cannot be used"),
+    ({"unsure_below": 60}, "unsure_below is a probability"),
+    ({"unsure_below": "high"}, "unsure_below is a probability"),
+    ({"unsure_below": [0.5]}, "unsure_below is a probability"),
+    ({"unsure_below": float("nan")}, "holds NaN, which is no number"),
+    ({"speed": {"one_face_ms": float("inf")}}, "holds Infinity, which is no number"),
 ]
 
 
@@ -170,6 +175,20 @@ def test_a_card_that_makes_no_sense_or_contradicts_its_file_is_refused(tmp_path,
 def test_a_network_with_another_number_of_outputs_than_labels_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"gives \(n, 8\).*labels for \(n, 7\)"):
         _open(write_linear(tmp_path / "mine.onnx", classes=8))
+
+
+@pytest.mark.parametrize("classes", [1, 8])
+def test_another_number_of_outputs_is_found_where_the_graph_does_not_state_it(tmp_path, classes):
+    file = write_linear(tmp_path / "mine.onnx", classes=classes)
+    model = onnx.load(str(file))
+    # How many columns are kept is known only when it runs.
+    model.graph.node[-1].output[0] = "all"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(classes, bool), "kept"))
+    model.graph.node.append(onnx.helper.make_node("Compress", ["all", "kept"], ["logits"], axis=1))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "classes"
+    onnx.save(model, str(file))
+    with pytest.raises(ModelError, match=rf"cannot read a face.*\(1, {classes}\).*7 logits"):
+        _open(_changed(file, sha256=file_hash(file)))
 
 
 def test_a_network_of_another_input_size_than_its_card_is_refused(tmp_path):

@@ -61,8 +61,8 @@ def test_a_group_with_more_of_an_easy_expression_has_no_advantage():
     hits = np.arange(220) % 10 < np.where(labels == 3, 10, 5)
     answers = np.where(hits, labels, 6)
     found = {g.name: g for g in by_group(answering(answers), labels, np.where(inside, "a", "b").tolist(), 0)}
-    assert found["a"].accuracy.value - found["b"].accuracy.value > 0.3
-    assert found["a"].accuracy.value == pytest.approx(found["a"].expected)
+    assert found["a"].figures.accuracy.value - found["b"].figures.accuracy.value > 0.3
+    assert found["a"].figures.accuracy.value == pytest.approx(found["a"].expected)
     assert found["a"].p == pytest.approx(1)
 
 
@@ -72,7 +72,7 @@ def test_a_group_that_is_answered_worse_is_found():
     answers = np.where(inside & (np.arange(280) % 3 == 0), (labels + 1) % 7, labels)
     (worse, better) = by_group(answering(answers), labels, np.where(inside, "a", "b").tolist(), 0)
     assert worse.p_holm is not None and worse.p_holm < 1e-6
-    assert worse.accuracy.high < better.accuracy.low
+    assert worse.figures.accuracy.high < better.figures.accuracy.low
 
 
 def test_by_chance_alone_a_group_differs_in_at_most_one_of_twenty_data_sets():
@@ -87,4 +87,4 @@ def test_by_chance_alone_a_group_differs_in_at_most_one_of_twenty_data_sets():
 
 def test_a_single_group_has_nothing_to_be_compared_with():
     (only,) = by_group(answering([3, 3, 4]), np.array([3, 3, 3]), ["a", "a", "a"], 0)
-    assert (only.p, only.p_holm, only.faces) == (None, None, 3)
+    assert (only.p, only.p_holm, only.figures.faces) == (None, None, 3)

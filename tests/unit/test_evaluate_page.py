@@ -14,7 +14,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.compare import compare
 from visagram.evaluate.files import dumps, save
 from visagram.evaluate.groups import by_group
-from visagram.evaluate.json import thinned
+from visagram.evaluate.json import thinned, to_json
 from visagram.evaluate.metrics import agreement, measure
 from visagram.evaluate.model import shown
 from visagram.evaluate.page import page
@@ -93,10 +93,24 @@ def test_the_page_is_whole_and_loads_nothing(case):
 def test_every_diagram_has_a_name_and_a_table_beside_it():
     text = page(result("one", "two"))
     diagrams = [attrs for tag, attrs in Tags(text).seen if tag == "svg" and attrs.get("class") == "diagram"]
-    assert len(diagrams) == 2
+    # Of all faces, and of each of the two groups of both models.
+    assert len(diagrams) == 2 + 2 * 4
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in diagrams)
     captions = re.findall(r"<caption>(.*?)</caption>", text)
     assert {"Reliability", "How many faces can be answered at which risk", "Groups, two"} <= set(captions)
+
+
+def test_every_group_can_be_unfolded_to_all_that_is_said_of_all_faces():
+    text = page(result("one"))
+    captions = re.findall(r"<caption>(.*?)</caption>", text)
+    for kind in ("Recall, precision and F1", "Labels and answers", "Reliability", "How many faces can be answered"):
+        named = [caption for caption in captions if caption.startswith(kind)]
+        assert [caption.rpartition(", ")[2] for caption in named[-2:]] == ["faces0", "faces1"], kind
+    groups = to_json(result("one"))["groups"]["groups"]
+    assert {"macro_f1", "per_class", "confusion", "reliability", "risk_coverage", "intervals", "p"} < set(
+        groups["faces1"]
+    )
+    assert sum(map(sum, groups["faces0"]["confusion"]["counts"])) == groups["faces0"]["faces"] == 100
 
 
 def test_foreign_names_stay_text():

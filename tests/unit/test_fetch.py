@@ -225,6 +225,23 @@ def test_a_model_of_a_hub_that_is_cut_off_leaves_nothing(server, tmp_path):
     assert not (tmp_path / "hub" / "model").exists()
 
 
+def test_what_cannot_be_fetched_from_a_hub_is_said_with_a_place_that_will_be_there(server, tmp_path):
+    _hub(server, FILES)
+    server.has("/an/owner/resolve/c0ffee/model.safetensors", TENSORS + b"more")
+    with pytest.raises(ModelError) as raised:
+        _snapshot(server, tmp_path / "model")
+    assert ".fetch-" not in str(raised.value)
+    assert str(raised.value).endswith(f"model.safetensors of {server.address}/an/owner into {tmp_path / 'model'}.")
+
+
+def test_a_model_without_a_file_that_is_needed_is_refused_before_anything_is_fetched(server, tmp_path):
+    _hub(server, FILES)
+    with pytest.raises(ModelError, match=r"an/owner has no preprocessor_config\.json"):
+        _snapshot(server, tmp_path / "model", needed=("config.json", "preprocessor_config.json"))
+    assert _left(tmp_path) == []
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("files", "changed", "reason"),
     [

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from sheets import OTHERS, VOTES, draw, drawn, write
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
-from visagram.errors import DataError
+from visagram.errors import DataError, OutputUnwritable
 from visagram.evaluate.data import Votes
 from visagram.learn import distil
 from visagram.learn.build import build
@@ -29,12 +29,14 @@ from visagram.learn.data import Faces48, divide, read_sheets
 from visagram.learn.distil import SOFT, Teachers
 from visagram.learn.export import export
 from visagram.learn.network import folded
+from visagram.learn.origin import FERPLUS_NAME, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import RECIPES
 from visagram.learn.train import one_cycle, train
 from visagram.models.catalog import read_card
 from visagram.models.emotion import OnnxClassifier
 
+ORIGIN = Origin("drawn faces", ferplus=False)
 TINY = dataclasses.replace(RECIPES["tiny"], batch=8)
 
 
@@ -82,10 +84,33 @@ def test_a_run_writes_a_model_with_a_card_that_the_catalog_opens(run):
     assert card.facts["labels"] == list(EXPRESSIONS)
     assert card.facts["recipe"]["name"] == "tiny"
     assert len(card.facts["history"]) == TINY.epochs
-    for text in ("licence", "trained_on", "intended_use", "limits"):
+    for text in ("trained_on", "intended_use", "limits"):
         assert card.facts[text]
     posteriors = OnnxClassifier(card, threads=1).classify(np.zeros((3, CROP, CROP), np.uint8))
     np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_card_claims_only_the_data_that_was_learned_from(run, sheets):
+    facts, faces = read_card("visagram-emotion", run).facts, len(divide(sheets, None)[0])
+    assert facts["trained_on"] == f"sheets, {faces} faces with soft labels"
+    assert (facts["licence"], [data["name"] for data in facts["data"]]) == ("", ["sheets"])
+    assert facts["metrics"]["split"].startswith("sheets validation, ")
+    assert "teachers" not in facts
+    ours = Origin("x", ferplus=True).facts(9)
+    assert ours["trained_on"].startswith(FERPLUS_NAME)
+    assert ours["licence"] == "MIT"
+
+
+def test_a_card_names_its_teachers_and_what_they_were_trained_on(sheets, run):
+    teacher = finished(run)
+    embedded = dataclasses.replace(teacher, recipe=RECIPES["teacher"])
+    facts = Origin.of(sheets, TINY, [teacher, embedded], teacher).facts(9)
+    assert [each["role"] for each in facts["teachers"]] == ["teacher", "teacher", "start"]
+    assert facts["teachers"][0] == {"role": "teacher", "recipe": "tiny", "sha256": teacher.digest}
+    assert "VGGFace2" in facts["data"][-1]["name"]
+    assert "VGGFace2" in facts["trained_on"]
+    assert "VGGFace2" not in str(Origin.of(sheets, TINY, [teacher], None).facts(9))
+    assert "VGGFace2" in str(Origin.of(sheets, RECIPES["teacher"], [], None).facts(9))
 
 
 def test_only_whole_files_are_left(run):
@@ -102,7 +127,7 @@ def eight_bits(run, sheets, tmp_path_factory):
     folder = tmp_path_factory.mktemp("eight")
     faces, held_out = divide(sheets, None)
     recipe = dataclasses.replace(TINY, eight_bits=True)
-    export(finished(run).network, recipe, faces=faces, held_out=held_out, history=[], folder=folder)
+    export(finished(run).network, recipe, origin=ORIGIN, faces=faces, held_out=held_out, history=[], folder=folder)
     return folder
 
 
@@ -133,7 +158,7 @@ def test_nothing_is_written_where_judging_fails(run, sheets, tmp_path, monkeypat
     faces, held_out = divide(sheets, None)
     monkeypatch.setattr("visagram.learn.export.judge", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export(finished(run).network, TINY, faces=faces, held_out=held_out, history=[], folder=tmp_path)
+        export(finished(run).network, TINY, origin=ORIGIN, faces=faces, held_out=held_out, history=[], folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,7 +192,9 @@ def test_a_calibration_by_expression_is_applied_once(run, tmp_path):
     with torch.no_grad():
         network.head.bias += torch.tensor([3.0, 0, 0, -3, 0, 0, 2])
     judged = Faces48(luma, Votes(votes, np.zeros(600)))
-    export(network, TINY, faces=judged.select(np.arange(9)), held_out=judged, history=[], folder=tmp_path)
+    export(
+        network, TINY, origin=ORIGIN, faces=judged.select(np.arange(9)), held_out=judged, history=[], folder=tmp_path
+    )
     card = read_card("visagram-emotion", tmp_path)
     assert card.facts["calibration"]["kind"] == "vector"
     posteriors = OnnxClassifier(card, threads=1).classify(luma)
@@ -197,7 +224,15 @@ def test_the_card_says_how_good_sure_and_steady_the_model_is(run):
 def test_the_card_also_judges_without_the_faces_that_training_held_too(run, sheets, tmp_path):
     train_on, held_out = divide(sheets, None)
     known = Faces48(held_out.luma[:5, :, ::-1], held_out.votes[np.arange(5)])
-    export(finished(run).network, TINY, faces=train_on.joined(known), held_out=held_out, history=[], folder=tmp_path)
+    export(
+        finished(run).network,
+        TINY,
+        origin=ORIGIN,
+        faces=train_on.joined(known),
+        held_out=held_out,
+        history=[],
+        folder=tmp_path,
+    )
     found = read_card("visagram-emotion", tmp_path).facts["metrics"]
     assert found["without_copies"]["faces"] == found["faces"] - 5
     assert set(found["without_copies"]) == {*found} - {"split", "votes", "without_copies"}
@@ -310,6 +345,21 @@ def test_too_few_faces_to_train_on_are_refused(tmp_path):
     write(folder, [row | dict.fromkeys(VOTES.values(), 0) | {OTHERS[2]: 10} for row in rows])
     with pytest.raises(DataError, match="faces"):
         train(folder, tmp_path / "run", TINY, _quiet)
+
+
+def test_an_expression_without_faces_is_refused_and_nothing_is_written(tmp_path):
+    folder = tmp_path / "sheets"
+    rows = [row for row in draw(folder) if row["split"] != "train" or row[VOTES["disgust"]] == 0]
+    write(folder, rows)
+    with pytest.raises(DataError, match="no face of disgust"):
+        train(folder, tmp_path / "run", TINY, _quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_cannot_be_a_folder_is_refused(sheets, tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(OutputUnwritable, match="run"):
+        train(sheets, tmp_path / "run", TINY, _quiet)
 
 
 def test_a_fold_trains_on_both_splits_and_its_card_says_so(sheets, tmp_path):

@@ -16,6 +16,7 @@ from visagram.learn.calibrate import (
     divided,
     fit,
     fit_temperature,
+    judge_threshold,
     log_loss,
     softmax64,
 )
@@ -50,9 +51,9 @@ def test_the_kind_is_chosen_by_faces_it_was_not_fitted_to(monkeypatch):
     monkeypatch.setattr(module, "REPEATS", 2)
     logits, labels = _drawn(1500)
     shifted = logits + np.array([2.0, 0, 0, -2, 0, 0, 1])
-    assert calibrate(shifted, labels)[0].kind == "vector"
+    assert calibrate(shifted, labels, "faces")[0].kind == "vector"
     few, few_labels = _drawn(60, seed=3)
-    _, _, facts = calibrate(1.5 * few, few_labels)
+    _, _, facts = calibrate(1.5 * few, few_labels, "faces")
     assert facts["kind"] == min(facts["log_loss"], key=facts["log_loss"].get)
 
 
@@ -91,7 +92,8 @@ def test_every_part_gets_its_share_of_every_label():
 
 def test_calibrated_figures_are_in_the_facts():
     logits, labels = _drawn(1000)
-    calibration, crossed, facts = calibrate(1.8 * logits, labels)
+    calibration, crossed, facts = calibrate(1.8 * logits, labels, "faces of a test")
+    assert facts["fitted_on"] == "faces of a test"
     assert facts["ece_15"] < 0.05 < facts["ece_15_uncalibrated"]
     assert set(facts["log_loss"]) == {"temperature", "vector"}
     assert crossed.shape == (1000, 7)
@@ -115,6 +117,22 @@ def test_the_threshold_is_the_lowest_that_keeps_the_risk():
     assert choose_threshold(posteriors, labels, risk=0.25)["unsure_below"] == 0.0
     answered = posteriors.max(axis=1) >= found["unsure_below"]
     assert answered.mean() == pytest.approx(found["coverage"], abs=1e-4)
+
+
+def test_a_threshold_is_judged_on_faces_that_did_not_choose_it():
+    """Where a threshold only fits chance, its own faces flatter it: here confidence says nothing."""
+    random = np.random.default_rng(0)
+    confidence, right = random.uniform(0.5, 1, 400), random.random(400) < 0.9
+    posteriors = np.zeros((400, 7))
+    posteriors[:, 0], posteriors[:, 1] = confidence, 1 - confidence
+    labels = np.where(right, 0, 1)
+    chosen, judged = choose_threshold(posteriors, labels), judge_threshold(posteriors, labels)
+    assert chosen["accuracy"] >= 0.95 > judged["accuracy"]
+    logits, drawn = _drawn(3000)
+    honest = softmax64(logits)
+    chosen, judged = choose_threshold(honest, drawn), judge_threshold(honest, drawn)
+    assert judged["accuracy"] == pytest.approx(chosen["accuracy"], abs=0.03)
+    assert judged["coverage"] == pytest.approx(chosen["coverage"], abs=0.05)
 
 
 def test_faces_of_one_confidence_are_answered_together():

@@ -39,8 +39,9 @@ def test_an_expression_without_faces_has_no_mistakes():
     assert list(confusions(np.zeros((7, 7), int))) == []
 
 
-def test_the_sentences_name_the_number_of_faces_learned_from():
-    said = sentences(28_074, _counts(fear_surprise=30))
-    assert "28,074" in said["data"][0]["what"]
+def test_the_limits_begin_with_its_own_mistakes_and_name_those_of_known_data():
+    said = sentences(_counts(fear_surprise=30), ferplus=True)
     assert said["limits"][0].startswith("Takes fear for surprise")
     assert all(isinstance(text, str) for text in [*said["limits"], *said["misuse"], said["apparent"]])
+    assert any("web photographs" in text for text in said["limits"])
+    assert not any("web photographs" in text for text in sentences(_counts(), ferplus=False)["limits"])

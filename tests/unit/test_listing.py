@@ -60,7 +60,7 @@ def test_the_list_says_what_is_missing(tmp_path, monkeypatch) -> None:
 def test_a_servers_own_model_is_among_its_models(tmp_path) -> None:
     file = write_linear(tmp_path / "mine.onnx")
     offer = offers(tmp_path, chosen=f"onnx:{file}")[-1]
-    assert (offer.name, offer.setting, offer.card.name) == (f"onnx:{file}", "emotion", "mine")
+    assert (offer.name, offer.setting, offer.card.name) == (f"onnx:{file}", "emotion", "onnx:mine.onnx")
     assert len(offers(tmp_path, chosen="deepface")) == len(offers(tmp_path))
     # Whoever chooses it learns why when it is used; everybody else still has a form.
     file.unlink()

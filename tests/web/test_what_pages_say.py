@@ -83,7 +83,7 @@ def whole(tmp_path_factory):
     hostile = {"reviewed_by": "<script>alert(1)</script>", "notes": [{"a": 1}] * 5, "empty": {}, "nothing": None}
     file = write_linear(folder / "mine.onnx", **full_card() | hostile)
     service = open_service(folder / "data", Settings(emotion=f"onnx:{file}"))
-    page = create_app(service).test_client().get("/models/mine").text
+    page = create_app(service).test_client().get("/models/onnx:mine.onnx").text
     service.store.close()
     return page, " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
@@ -137,7 +137,7 @@ def scribbled(tmp_path_factory):
 @settings(max_examples=40)
 @given(facts=st.fixed_dictionaries({}, optional=dict.fromkeys([*full_card(), "separation", "measured", "more"], JUNK)))
 def test_a_card_that_makes_no_sense_still_has_its_pages(scribbled, facts):
-    for path in ("/models/mine", "/models", "/api/v1/settings"):
+    for path in ("/models/onnx:mine.onnx", "/models", "/api/v1/settings"):
         assert scribbled(path, facts) == 200
 
 

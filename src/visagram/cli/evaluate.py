@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from visagram.cli.shared import DebugWorkers, QuietSummary
+from visagram.cli.shared import DebugWorkers, QuietSummary, help_of
 from visagram.errors import UsageError
 from visagram.settings import Settings
 
@@ -39,6 +39,9 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json to standard output; files only with --output.")
     ] = False,
+    detector: Annotated[str | None, typer.Option(help=help_of("detector"))] = None,
+    models: Annotated[str | None, typer.Option(help=help_of("models"))] = None,
+    offline: Annotated[bool | None, typer.Option("--offline", help=help_of("offline"))] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     quiet: QuietSummary = False,
     debug: DebugWorkers = False,
@@ -54,14 +57,16 @@ def evaluate(
     from visagram.screen import Screen
     from visagram.workers import Workers
 
-    settings = Settings.load()
+    # Workers cut the faces out; the models that are measured are opened here.
+    settings = Settings.load(emotion="visagram", detector=detector, models=models, offline=offline)
     folder = output or (None if as_json else Path("evaluation"))
     faces = labelled.read(data, split=split, group=group, skip=skip or ())
+    looks = not cropped and faces.cells is None
     known = labelled.read_training(unlike, skip or ()) if unlike is not None else None
     with Screen(quiet=quiet) as screen, Workers(settings, debug=debug) as workers:
         screen.title(faces.name)
-        with open_models(compare or (model or "visagram",), settings) as models:
-            result = run(models, faces, workers, cropped=cropped, seed=seed, progress=screen.progress, unlike=known)
+        with open_models(compare or (model or "visagram",), settings, looks=looks) as opened:
+            result = run(opened, faces, workers, cropped=cropped, seed=seed, progress=screen.progress, unlike=known)
         if folder is not None:
             save(result, folder)
         screen.clear()

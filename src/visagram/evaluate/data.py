@@ -141,15 +141,16 @@ def choose_split(known: list[str], wanted: str | None, path: Path) -> str:
     return left[0]
 
 
-def check_groups(groups: Sequence[str], column: str, where: Path) -> tuple[str, ...]:
-    """Raises `DataError` where a column does not divide the faces into a few groups."""
+def check_groups(groups: Sequence[str], lines: Sequence[str], column: str, where: Path) -> tuple[str, ...]:
+    """lines: of the table, one for each face. Raises `DataError` where a column does not divide the faces into a few
+    groups."""
     distinct = set(groups)
     if len(distinct) > MOST_GROUPS:
         raise DataError(
             f"{where}: the column {column} has {len(distinct)} different values; groups are at most {MOST_GROUPS}."
         )
     if "" in distinct:
-        raise DataError(f"{where}: the column {column} is empty in line {list(groups).index('') + 2}.")
+        raise DataError(f"{where}: the column {column} is empty in line {lines[list(groups).index('')]}.")
     return tuple(groups)
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from visagram.core.compare import holm
 from visagram.core.types import EXPRESSIONS
-from visagram.evaluate.intervals import LEVEL, Estimate, share, share_draws
-from visagram.evaluate.metrics import Floats, expected_calibration_error
+from visagram.evaluate.metrics import Figures, Floats, measure
 
 METHOD = (
     "Each group is compared with all other faces. The test asks whether its faces are answered rightly as often as the "
@@ -24,14 +23,11 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """expected: the accuracy its faces would have if each expression were answered as in all faces. p: None where every
-    face or no face is in the group, or all answers are alike."""
+    """figures: of its faces. expected: the accuracy they would have if each expression were answered as in all faces.
+    p: None where every face or no face is in the group, or all answers are alike."""
 
     name: str
-    faces: int
-    accuracy: Estimate
-    macro_recall: Estimate
-    ece: float
+    figures: Figures
     expected: float
     p: float | None
     p_holm: float | None
@@ -78,18 +74,11 @@ def _one(
     hits: NDArray[np.bool_],
     seed: int,
 ) -> GroupFigures:
-    random = np.random.default_rng(seed)
-    own, right = labels[inside], hits[inside]
-    counts = [(int(right[own == k].sum()), int((own == k).sum())) for k in np.unique(own)]
-    macro = float(np.mean([hit / trials for hit, trials in counts]))
-    low, high = np.percentile(np.mean([share_draws(*pair, random) for pair in counts], axis=0), LEVEL)
+    own = labels[inside]
     rates = np.array([hits[labels == k].mean() if (labels == k).any() else 0.0 for k in range(len(EXPRESSIONS))])
     return GroupFigures(
         name=name,
-        faces=int(inside.sum()),
-        accuracy=share(int(right.sum()), len(own), random),
-        macro_recall=Estimate(macro, min(float(low), macro), max(float(high), macro)),
-        ece=expected_calibration_error(posteriors[inside], own),
+        figures=measure(posteriors[inside], own, seed),
         expected=float(rates[own].mean()),
         p=stratified_p(inside, hits, labels),
         p_holm=None,

@@ -39,7 +39,17 @@ def _measured(result: Result) -> dict[str, Any]:
 
 
 def _evaluation(each: Evaluation) -> dict[str, Any]:
-    figures = each.figures
+    return {
+        **_figures(each.figures),
+        "unsure": _unsure(each),
+        "votes": _agreement(each.agreement),
+        "groups": _groups(each.groups),
+        "model": {"asked_for": each.name} | each.model,
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    """Of all faces, and of each group."""
     estimates = {
         name: getattr(figures, name) for name in ("accuracy", "ece", "macro_recall", "macro_f1", "nll", "brier", "aurc")
     }
@@ -59,10 +69,6 @@ def _evaluation(each: Evaluation) -> dict[str, Any]:
             for b in figures.reliability
         ],
         "risk_coverage": _curve(figures.curve),
-        "unsure": _unsure(each),
-        "votes": _agreement(each.agreement),
-        "groups": _groups(each.groups),
-        "model": {"asked_for": each.name} | each.model,
     }
 
 
@@ -126,17 +132,8 @@ def _groups(found: tuple[GroupFigures, ...] | None) -> dict[str, Any] | None:
     if found is None:
         return None
     each = {
-        group.name: {
-            "faces": group.faces,
-            "accuracy": group.accuracy.value,
-            "accuracy_interval": [group.accuracy.low, group.accuracy.high],
-            "expected_accuracy": group.expected,
-            "macro_recall": group.macro_recall.value,
-            "macro_recall_interval": [group.macro_recall.low, group.macro_recall.high],
-            "ece": group.ece,
-            "p": group.p,
-            "p_holm": group.p_holm,
-        }
+        group.name: _figures(group.figures)
+        | {"expected_accuracy": group.expected, "p": group.p, "p_holm": group.p_holm}
         for group in found
     }
     return {"method": groups.METHOD, "groups": each}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from importlib import resources
 
-from visagram.evaluate import compare, groups
+from visagram.evaluate import compare
+from visagram.evaluate.bygroup import by_group
 from visagram.evaluate.confidence import calibration
 from visagram.evaluate.copies import without_copies
-from visagram.evaluate.parts import chance, span, table
-from visagram.evaluate.run import Evaluation, Result
+from visagram.evaluate.parts import chance, table
+from visagram.evaluate.run import Result
 from visagram.evaluate.sections import confusion, intro, recalls, votes
 from visagram.export.html import document
 from visagram.export.sections import responsible_use, text
-from visagram.export.words import exact
 from visagram.plots.diagrams import STYLE
 
 
@@ -20,7 +20,7 @@ def page(result: Result) -> str:
     """The whole page."""
     each = result.evaluations
     main = [intro(result), _comparison(result), without_copies(result), recalls(each), confusion(each)]
-    main += [calibration(each), votes(each), _groups(each), _method(result), responsible_use()]
+    main += [calibration(each), votes(each), by_group(each), _method(result), responsible_use()]
     style = STYLE + resources.files("visagram.evaluate").joinpath("page.css").read_text("utf-8")
     return document(f"{', '.join(e.name for e in each)} on {result.data.name}", "\n".join(filter(None, main)), style)
 
@@ -50,45 +50,6 @@ def _comparison(result: Result) -> str:
 {table(f"{second} minus {first}, percentage points", ("figure", "difference", "95 % interval"), differences)}
 </div>
 <p class="muted">{found.only_first + found.only_second:,} discordant faces, exact p {chance(found.p)}.</p>
-</section>"""
-
-
-def _groups(evaluations: tuple[Evaluation, ...]) -> str:
-    tables = []
-    for each in evaluations:
-        if each.groups is None:
-            continue
-        rows = [
-            (
-                text(group.name),
-                f"{group.faces:,}",
-                exact(group.accuracy.value),
-                span(group.accuracy),
-                exact(group.expected),
-                exact(group.macro_recall.value),
-                exact(group.ece),
-                chance(group.p),
-                chance(group.p_holm),
-            )
-            for group in each.groups
-        ]
-        heads = ("group", "faces", "accuracy", "95 % interval, %", "expected", "macro recall", "calibration error")
-        caption = "Groups" + (f", {text(each.name)}" if len(evaluations) > 1 else "")
-        bars = "".join(
-            f'<li><span>{text(group.name)}</span><span class="track group" style="--value:{group.accuracy.value:.2%};'
-            f'--low:{group.accuracy.low:.2%};--spread:{group.accuracy.high - group.accuracy.low:.2%}"><i></i><b></b>'
-            f'</span><span class="value">{exact(group.accuracy.value)}</span>'
-            f'<span class="range">{span(group.accuracy)}</span></li>'
-            for group in each.groups
-        )
-        tables.append(f'<div class="panel"><ul class="bars" aria-label="Accuracy by group">{bars}</ul></div>')
-        tables.append(table(caption, (*heads, "p", "p, corrected"), rows))
-    if not tables:
-        return ""
-    return f"""<section aria-labelledby="groups">
-<h2 id="groups">By group</h2>
-<p>{groups.METHOD}</p>
-{"".join(tables)}
 </section>"""
 
 

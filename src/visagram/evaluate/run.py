@@ -87,13 +87,14 @@ class Result:
 
 
 @contextmanager
-def open_models(names: Sequence[str], settings: Settings) -> Iterator[tuple[Model, ...]]:
-    """The models of these names, fetched where they must be, and closed at the end. Raises `UsageError`, `MissingExtra`
-    and `ModelError`."""
+def open_models(names: Sequence[str], settings: Settings, *, looks: bool) -> Iterator[tuple[Model, ...]]:
+    """The models of these names, fetched where they must be, and closed at the end. looks: whether the detector is
+    needed too. Raises `UsageError`, `MissingExtra` and `ModelError`."""
+    detector = settings.detector if looks else catalog.OURS
     opened: list[Model] = []
     try:
         for name in names:
-            catalog.prepare(name, settings.detector, settings.models_folder, offline=settings.offline)
+            catalog.prepare(name, detector, settings.models_folder, offline=settings.offline)
             opened.append(open_model(name, cores(), settings.models_folder))
         yield tuple(opened)
     finally:

@@ -93,24 +93,30 @@ def recalls(evaluations: Sequence[Evaluation]) -> str:
 <h2 id="recall">By expression</h2>
 <p>Of the faces with this label, how many the model answered with it; the whisker is the 95 % interval.</p>
 <div class="pair">{"".join(_recall_panel(each, len(evaluations) > 1) for each in evaluations)}</div>
-{"".join(_recall_table(each, len(evaluations) > 1) for each in evaluations)}
+{"".join(recall_table(each.figures, _after(each, len(evaluations) > 1)) for each in evaluations)}
 </section>"""
 
 
 def _recall_panel(each: Evaluation, several: bool) -> str:
+    head = f"<h3>{text(each.name)}</h3>" if several else ""
+    return f'<div class="panel">{head}{recall_bars(each.figures)}</div>'
+
+
+def recall_bars(figures: Figures) -> str:
+    """Each expression's recall as a bar with a whisker."""
     rows = []
-    for found in each.figures.classes:
+    for found in figures.classes:
         recall, name = found.recall, found.expression
         place = f"--value:{recall.value:.2%};--low:{recall.low:.2%};--spread:{recall.high - recall.low:.2%}"
         rows.append(
             f'<li><span>{name}</span><span class="track x-{name}" style="{place}"><i></i><b></b></span>'
             f'<span class="value">{exact(recall.value)}</span><span class="range">{span(recall)}</span></li>'
         )
-    head = f"<h3>{text(each.name)}</h3>" if several else ""
-    return f'<div class="panel">{head}<ul class="bars" aria-label="Recall by expression">{"".join(rows)}</ul></div>'
+    return f'<ul class="bars" aria-label="Recall by expression">{"".join(rows)}</ul>'
 
 
-def _recall_table(each: Evaluation, several: bool) -> str:
+def recall_table(figures: Figures, after: str) -> str:
+    """after: what the caption ends with, HTML."""
     rows = [
         (
             found.expression,
@@ -120,15 +126,15 @@ def _recall_table(each: Evaluation, several: bool) -> str:
             "–" if found.precision is None else exact(found.precision),
             f"{found.f1:.3f}",
         )
-        for found in each.figures.classes
+        for found in figures.classes
     ]
-    caption = "Recall, precision and F1" + (f", {text(each.name)}" if several else "")
-    return table(caption, ("label", "faces", "recall", "95 % interval, %", "precision", "F1"), rows)
+    heads = ("label", "faces", "recall", "95 % interval, %", "precision", "F1")
+    return table(f"Recall, precision and F1{after}", heads, rows)
 
 
 def confusion(evaluations: Sequence[Evaluation]) -> str:
     """What each label was answered with; a heat map that is a table."""
-    tables = "".join(_matrix(each.figures, text(each.name) if len(evaluations) > 1 else "") for each in evaluations)
+    tables = "".join(matrix(each.figures, _after(each, len(evaluations) > 1)) for each in evaluations)
     return f"""<section aria-labelledby="confusion">
 <h2 id="confusion">What was taken for what</h2>
 <p>A row is a label, a column the model's answer: number of faces, and the share of the row.</p>
@@ -136,7 +142,8 @@ def confusion(evaluations: Sequence[Evaluation]) -> str:
 </section>"""
 
 
-def _matrix(found: Figures, name: str) -> str:
+def matrix(found: Figures, after: str) -> str:
+    """after: what the caption ends with, HTML."""
     rows = []
     for k, expression in enumerate(EXPRESSIONS):
         total = int(found.confusion[k].sum())
@@ -148,8 +155,11 @@ def _matrix(found: Figures, name: str) -> str:
             inner = f"{number:,}<br>{number / total:.0%}" if number else "0"
             cells.append(f'<td class="{kind}" style="--share:{number / total:.3f}">{inner}</td>')
         rows.append([expression, *cells])
-    caption = "Labels and answers" + (f", {name}" if name else "")
-    return table(caption, ("label", *EXPRESSIONS), rows, kind="matrix")
+    return table(f"Labels and answers{after}", ("label", *EXPRESSIONS), rows, kind="matrix")
+
+
+def _after(each: Evaluation, several: bool) -> str:
+    return f", {text(each.name)}" if several else ""
 
 
 def votes(evaluations: Sequence[Evaluation]) -> str:

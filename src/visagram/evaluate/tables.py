@@ -166,4 +166,6 @@ def _groups(columns: Sequence[str], rows: list[Row], group: str | None, index: P
     if group is not None and group not in columns:
         raise UsageError(f"{index} has no column '{group}' to group by (it has {', '.join(columns)}).")
     column = group or "group"
-    return check_groups([row[column] for row in rows], column, index) if column in columns else None
+    if column not in columns:
+        return None
+    return check_groups([row[column] for row in rows], [row[_LINE] for row in rows], column, index)

@@ -68,7 +68,7 @@ def _evaluation(each: Evaluation) -> list[str]:
         lines.append("  accuracy by group")
         for group in each.groups:
             p = "" if group.p_holm is None else f"  p = {group.p_holm:.3g}"
-            lines.append(f"    {_plain(group.name):<16} {_share(group.accuracy)}  {group.faces:,}{p}")
+            lines.append(f"    {_plain(group.name):<16} {_share(group.figures.accuracy)}  {group.figures.faces:,}{p}")
     return lines
 
 

@@ -27,12 +27,13 @@ Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict[str, Any]:
     """The parts of a card that are measured. faces: what the network learned from. held_out: what it is judged on, of
-    which only faces with a majority count; split: its name. The figures are of posteriors whose calibration was not
-    fitted to their own face."""
+    which only faces with a majority count; split: its name. Accuracy, recalls, calibration and confusion are of
+    posteriors whose calibration was not fitted to their own face; agreement with the votes and steadiness are of the
+    calibration that ships."""
     logits, votes = answer(held_out.luma), held_out.votes
     clear, spoken = votes.majority, votes.informative
     luma, labels = held_out.luma[clear], votes.labels[clear]
-    calibration, crossed, how = calibrate(logits[clear], labels)
+    calibration, crossed, how = calibrate(logits[clear], labels, f"{split}, faces with a majority")
     posteriors = calibration.apply(logits)
     below = how["risk_coverage"]["unsure_below"]
     unclear = posteriors[spoken & ~clear].max(axis=1, initial=0) < below
@@ -41,7 +42,7 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
     opinion = agreement(posteriors[spoken], votes.shares[spoken], SEED)
     varied = total_variation(lambda some: calibration.apply(answer(some)), luma[:: max(1, len(luma) // VARIED)])
     metrics = {
-        "split": f"FER+ {split}, 7 classes, faces where one has more than half of all votes",
+        "split": f"{split}, 7 classes, faces where one has more than half of all votes",
         **_figures(figures),
         "votes": {
             "faces": opinion.faces,

@@ -90,6 +90,10 @@ def divide(data: Path, fold: int | None) -> tuple[Faces48, Faces48]:
     train = train.select(~np.isin(identities(train), identities(held_out)))
     if not len(train) or not held_out.votes.majority.any():
         raise DataError(f"{data} holds no faces with clear votes both to train on and to judge on.")
+    absent = np.flatnonzero(np.bincount(train.votes.labels, minlength=len(EXPRESSIONS)) == 0)
+    if len(absent):
+        names = ", ".join(EXPRESSIONS[k] for k in absent)
+        raise DataError(f"{data} holds no face of {names} to train on: a model must know all seven expressions.")
     return train, held_out
 
 

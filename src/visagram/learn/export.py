@@ -25,6 +25,7 @@ from visagram.files import replace_file
 from visagram.learn.card import cost_of_rounding, judge
 from visagram.learn.data import Faces48
 from visagram.learn.network import folded
+from visagram.learn.origin import Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 from visagram.learn.words import sentences
@@ -40,21 +41,29 @@ TIMED = 40
 
 
 def export(
-    network: nn.Module, recipe: Recipe, *, faces: Faces48, held_out: Faces48, history: Sequence[Any], folder: Path
+    network: nn.Module,
+    recipe: Recipe,
+    *,
+    origin: Origin,
+    faces: Faces48,
+    held_out: Faces48,
+    history: Sequence[Any],
+    folder: Path,
 ) -> Path:
     """Write `visagram-emotion.onnx` and its card into `folder`; returns the ONNX file's path.
 
-    faces: what it was trained on. held_out: what it is judged on.
+    origin: where that comes from. faces: what it was trained on. held_out: what it is judged on.
     """
     # Whoever looks into the folder finds both files whole, or those of before.
     with TemporaryDirectory() as draft:
-        card = _written(network, recipe, faces, Path(draft))
+        card = _written(network, recipe, faces, Path(draft)) | origin.facts(len(faces))
         classifier = OnnxClassifier(read_card(MODEL, Path(draft)), threads=1)
         split = "validation" if recipe.fold is None else f"train and validation, fold {recipe.fold}"
+        split = f"{'FER+' if origin.ferplus else origin.name} {split}"
         card |= judge(classifier.logits, faces, held_out, split)
         if recipe.eight_bits:
             card["eight_bits"] = cost_of_rounding(lambda luma: predict(network, luma), classifier.logits, held_out)
-        card |= sentences(len(faces), np.array(card["confusion"]))
+        card |= sentences(np.array(card["confusion"]), ferplus=origin.ferplus)
         card |= {
             "recipe": dataclasses.asdict(recipe),
             "history": [dataclasses.asdict(epoch) for epoch in history],
@@ -82,9 +91,6 @@ def _written(network: nn.Module, recipe: Recipe, faces: Faces48, folder: Path) -
         "file": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "licence": "MIT",
-        "trained_on": "FER2013 faces (Goodfellow et al. 2013) with FER+ votes (Barsoum et al. 2016), "
-        f"{len(faces)} faces with soft labels",
         "labels": list(EXPRESSIONS),
         "input": {
             "name": "luma",

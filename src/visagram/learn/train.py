@@ -20,6 +20,7 @@ from torch import Tensor
 from visagram.core.types import Progress
 from visagram.errors import DataError
 from visagram.evaluate.metrics import accuracy_and_macro_recall
+from visagram.files import output_error
 from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
@@ -28,6 +29,7 @@ from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
 from visagram.learn.machine import has_bfloat16, keep_memory
+from visagram.learn.origin import Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 
@@ -63,15 +65,21 @@ def train(
     sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
     """
     keep_memory()
-    output.mkdir(parents=True, exist_ok=True)
     faces, held_out = divide(data, recipe.fold)
     masters = distil.Teachers.open(teachers, data, held_out)
     begun = None if start is None else distil.unspoilt(start, data, held_out)
     run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(output, error) from error
     if run.step < run.steps:
         soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
         run.learn(soft, progress, say, checkpoint_seconds)
-    return export(run.averaged, recipe, faces=run.faces, held_out=held_out, history=run.history, folder=output)
+    origin = Origin.of(data, recipe, masters.runs, begun)
+    return export(
+        run.averaged, recipe, origin=origin, faces=run.faces, held_out=held_out, history=run.history, folder=output
+    )
 
 
 class Run:

@@ -22,8 +22,8 @@ MISUSE = (
     "To compare groups of people by what it says of them: it was not tested for equal accuracy across skin tones, ages "
     "or head coverings, and its data have no such labels.",
 )
+OF_FERPLUS = ("Learned from web photographs, many of actors and stock models: everyday faces are calmer.",)
 LIMITS = (
-    "Learned from web photographs, many of actors and stock models: everyday faces are calmer.",
     "Dark, turned or covered faces are read less well; Visagram leaves strongly turned, blurred and cut-off faces out.",
     "Talking moves the mouth: single frames of a talking person can look surprised or happy. Statistics over seconds "
     "are steadier than frames.",
@@ -34,25 +34,14 @@ LEAST_SHARE = 0.08
 """Share of an expression's faces below which a confusion is not worth a sentence."""
 
 
-def sentences(faces: int, confusion: NDArray[np.integer[Any]]) -> dict[str, Any]:
-    """The keys of a card that are words. faces: that it learned from. confusion: (7, 7) counts, rows are labels."""
+def sentences(confusion: NDArray[np.integer[Any]], *, ferplus: bool) -> dict[str, Any]:
+    """The keys of a card that are words. confusion: (7, 7) counts, rows are labels. ferplus: whether it learned from
+    FER+, whose limits are known."""
     return {
         "intended_use": INTENDED,
         "misuse": list(MISUSE),
         "apparent": APPARENT,
-        "data": [
-            {
-                "name": "FER2013 (Goodfellow et al. 2013)",
-                "what": f"{faces:,} grey faces of 48x48 pixels, collected by a search engine for words of emotion",
-                "terms": "Published for a competition; the photographs belong to their owners.",
-            },
-            {
-                "name": "FER+ (Barsoum et al. 2016, doi 10.1145/2993148.2993165)",
-                "what": "the votes of ten crowd workers on each of these faces",
-                "terms": "MIT licence.",
-            },
-        ],
-        "limits": [*confusions(confusion), *LIMITS],
+        "limits": [*confusions(confusion), *(OF_FERPLUS if ferplus else ()), *LIMITS],
     }
 
 

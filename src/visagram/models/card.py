@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ def read_card(name: str, folder: Path = EMBEDDED) -> Card:
 
 
 def read_own_card(file: Path) -> Card:
-    """The card beside somebody's own ONNX file: `model.json` beside `model.onnx`.
+    """The card beside somebody's own ONNX file: `model.json` beside `model.onnx`. It goes by the file's name, because
+    training gives every card the same.
 
     Raises `ModelError` for files that are no ONNX, that have no card, or another one's.
     """
@@ -68,20 +70,27 @@ def read_own_card(file: Path) -> Card:
         raise ModelError(f"The card {path} is of a model for {card.task}, not for expression.")
     if file_hash(file) != card.sha256:
         raise ModelError(f"The model file {file} does not match its card: {card.remedy}.")
-    return card
+    return dataclasses.replace(card, name=f"onnx:{file.name}")
 
 
 def _card(path: Path, remedy: str) -> Card:
     try:
-        facts = json.loads(path.read_text("utf-8"))
+        facts = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
         file = path.parent / Path(facts["file"]).name
         texts = (facts["name"], facts["task"], facts["sha256"])
         if not all(isinstance(text, str) for text in texts) or not isinstance(facts.get("origin", {}), dict):
             raise TypeError("name, task and sha256 are texts, origin is an object")
+        below = facts.get("unsure_below", 0)
+        if below is not None and (isinstance(below, bool) or not isinstance(below, int | float) or not 0 <= below <= 1):
+            raise ValueError("unsure_below is a probability, 0 to 1")
         return Card(*texts[:2], file, texts[2].lower(), facts, remedy)
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise ModelError(f"The model card {path} cannot be used ({what}): {remedy}.") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which is no number")
 
 
 def file_hash(file: Path) -> str:

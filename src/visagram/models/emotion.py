@@ -42,6 +42,7 @@ class OnnxClassifier:
         session = open_session(card, threads)
         self._output = _check(session, card, self._input)
         self._session: onnxruntime.InferenceSession | None = session
+        self._try_out(card)
 
     def classify(self, crops: Crops) -> NDArray[np.float32]:
         calibrated = self.logits(crops) / self._temperature
@@ -56,8 +57,20 @@ class OnnxClassifier:
         logits = np.empty((len(crops), len(EXPRESSIONS)), np.float32)
         for start in range(0, len(crops), BATCH):
             batch = self._input.tensor(crops[start : start + BATCH])
-            (logits[start : start + BATCH],) = session.run([self._output], {self._input.name: batch})
+            (answer,) = session.run([self._output], {self._input.name: batch})
+            if answer.shape != (len(batch), len(EXPRESSIONS)):
+                raise ModelError(f"The network gives {_shape(answer.shape)} for {len(batch)} faces, not 7 logits each.")
+            logits[start : start + BATCH] = answer
         return logits if self._order is None else logits[:, self._order]
+
+    def _try_out(self, card: Card) -> None:
+        """Ask about one black face: a graph need not state the shape of its answer."""
+        try:
+            self.logits(np.zeros((1, self._input.side, self._input.side), np.uint8))
+        except Exception as error:
+            # The runtime has classes of its own for whatever a graph can do wrong.
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{card.file} cannot read a face ({reason}): {card.remedy}.") from error
 
     def close(self) -> None:
         self._session = None

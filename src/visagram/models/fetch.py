@@ -91,11 +91,13 @@ def fetch_snapshot(
     wanted: Callable[[str], bool],
     *,
     offline: bool,
+    needed: Sequence[str] = (),
     hub: str = "https://huggingface.co",
     most: int = 4 << 30,
     watch: Watch = nobody,
 ) -> Path:
-    """The folder `target` with the `wanted` files of a model on a hub, all of one commit, or nothing.
+    """The folder `target` with the `wanted` files of a model on a hub, all of one commit, or nothing. needed: those
+    without which it is refused.
 
     Raises `ModelError` where the hub cannot be reached, does not know the model, or sends something else.
     """
@@ -113,10 +115,19 @@ def fetch_snapshot(
             raise ModelError(f"The model {name} could not be fetched ({_reason(error)}): {by_hand}.") from error
         if not any(file.endswith(".safetensors") for file in files):
             raise ModelError(f"The model {name} has no safetensors file: only ONNX and safetensors are ever loaded.")
+        if lacking := [file for file in needed if file not in files]:
+            raise ModelError(
+                f"The model {name} has no {', '.join(lacking)} on the hub, without which it cannot be used."
+            )
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as place:
             for file, sha256 in files.items():
                 address = f"{hub}/{urllib.parse.quote(name)}/resolve/{commit}/{urllib.parse.quote(file)}"
-                fetch(Source((address,), sha256, most), Path(place) / "model" / file, offline=False, watch=watch)
+                try:
+                    fetch(Source((address,), sha256, most), Path(place) / "model" / file, offline=False, watch=watch)
+                except ModelError as error:
+                    # What it says to put there by hand is a folder that will be gone.
+                    reason = str(error).rpartition(": download ")[0] or str(error)
+                    raise ModelError(f"The model {name} could not be fetched ({reason}): {by_hand}.") from error
             shutil.rmtree(Path(place) / "model" / ".locks", ignore_errors=True)
             (Path(place) / "model").rename(target)
     return target

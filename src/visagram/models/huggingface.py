@@ -45,7 +45,7 @@ def fetch_model(name: str, models: Path, *, offline: bool, watch: Watch = nobody
     folder = folder_of(name, models)
     if folder == Path(name) or folder.is_dir():
         return folder
-    return fetch_snapshot(name, folder, _wanted, offline=offline, watch=watch)
+    return fetch_snapshot(name, folder, _wanted, offline=offline, needed=FILES, watch=watch)
 
 
 def read_card(name: str, models: Path) -> Card:

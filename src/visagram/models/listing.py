@@ -16,7 +16,7 @@ from visagram.models.reading import read
 from visagram.models.sheet import Sheet
 
 WIDEST = 44
-COLUMNS = ("option", "model", "size", "licence", "accuracy", "speed", "trained on", "")
+COLUMNS = ("option", "model", "task", "size", "licence", "accuracy", "speed", "trained on", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,5 @@ def _row(offer: Offer) -> tuple[str, ...]:
     trained = sheet.trained_on
     cut = trained if len(trained) <= WIDEST else trained[: WIDEST - 1].rstrip(" ,;(") + "…"
     known = size(sheet.bytes) if sheet.bytes else "–"
-    return option, sheet.name, known, sheet.licence, str(sheet.accuracy or "–"), sheet.fastest or "–", cut, state
+    accuracy = f"{sheet.accuracy or '–'}{' (published)' if sheet.published else ''}"
+    return option, sheet.name, offer.task, known, sheet.licence, accuracy, sheet.fastest or "–", cut, state

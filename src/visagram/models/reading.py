@@ -34,7 +34,7 @@ LARGEST = 1 << 53
 """Numbers from here on are none that a card states; infinity and what is not a number are among them."""
 READ = {"name", "version", "task", "sha256", "bytes", "licence", "intended_use", "misuse", "apparent", "data", "limits"}
 READ |= {"trained_on", "metrics", "speed", "total_variation", "reliability", "confusion", "calibration", "most_bytes"}
-READ_METRICS = {*FIGURES, "split", "faces", "recall", "intervals", "without_copies", "votes"}
+READ_METRICS = {*FIGURES, "split", "faces", "recall", "intervals", "without_copies", "votes", "published"}
 READ_CALIBRATION = {"ece_15", "ece_15_uncalibrated", "risk_coverage", "unsure_of_faces_without_majority"}
 """Keys of a card that have a part of their own here."""
 
@@ -105,6 +105,7 @@ def _measured(metrics: Mapping[str, Any]) -> Measured:
         recalls=tuple(recalls),
         kl=_number(votes.get("kl")),
         correlations=_numbers(votes.get("pearson"), {name: name for name in EXPRESSIONS}),
+        published=metrics.get("published") is True,
     )
 
 

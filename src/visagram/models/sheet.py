@@ -46,7 +46,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """On which faces, the figures over all of them, each expression's recall, and agreement with people's votes."""
+    """On which faces, the figures over all of them, each expression's recall, and agreement with people's votes.
+
+    published: whether they are its author's, on other faces than ours.
+    """
 
     split: str
     faces: int | None
@@ -54,6 +57,7 @@ class Measured:
     recalls: tuple[Figure, ...]
     kl: float | None
     correlations: dict[str, float]
+    published: bool = False
 
     @property
     def compared(self) -> bool:
@@ -126,6 +130,11 @@ class Sheet:
         """The accuracy, where it was measured."""
         figures = self.measured.figures if self.measured else ()
         return next((figure.all for figure in figures if figure.name == ACCURACY), None)
+
+    @property
+    def published(self) -> bool:
+        """Whether its figures are its author's."""
+        return self.measured is not None and self.measured.published
 
     @property
     def fastest(self) -> str:

@@ -112,7 +112,7 @@ def test_a_servers_own_model_is_shown_and_offered(tmp_path):
     form = client.get("/api/v1/settings").json
     assert form["models"]["emotion"][-1]["choice"] == f"onnx:{file}"
     assert {item["name"]: item["choices"] for item in form["items"]}["emotion"][-1] == f"onnx:{file}"
-    assert client.get("/api/v1/models/mine").json["card"]["reviewed_by"] == "somebody"
+    assert client.get("/api/v1/models/onnx:mine.onnx").json["card"]["reviewed_by"] == "somebody"
     service.store.close()
 
 

@@ -1,0 +1,70 @@
+"""What a run learned from, for its card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visagram.evaluate.data import SHEETS
+from visagram.learn.checkpoint import FinishedRun
+from visagram.learn.recipes import Recipe
+
+FERPLUS = "4949d3cc69ce2dc4748ac67f11a50016ae10550642c76d1ba73f1e7839e35c49"
+"""SHA-256 of the table of FER+, the data of the model that ships. Of other data its card must not claim the same."""
+FERPLUS_NAME = "FER2013 faces (Goodfellow et al. 2013) with FER+ votes (Barsoum et al. 2016)"
+FERPLUS_DATA = (
+    {
+        "name": "FER2013 (Goodfellow et al. 2013)",
+        "what": "grey faces of 48x48 pixels, collected by a search engine for words of emotion",
+        "terms": "Published for a competition; the photographs belong to their owners.",
+    },
+    {
+        "name": "FER+ (Barsoum et al. 2016, doi 10.1145/2993148.2993165)",
+        "what": "the votes of ten crowd workers on each of these faces",
+        "terms": "MIT licence.",
+    },
+)
+VGGFACE2 = {
+    "name": "VGGFace2 (Cao et al. 2018)",
+    "what": "3.3 million web photographs of 9,131 people, by way of the face embedding of HSE (Savchenko) that was "
+    "fine-tuned",
+    "terms": "Its authors offer it for research; it was withdrawn from their page, and the photographs show people who "
+    "were not asked.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """name: of the data's folder. ferplus: whether it is FER+. teachers: what was learned from beside it, or begun
+    with. pretrained: whether the face embedding is among what it comes from."""
+
+    name: str
+    ferplus: bool
+    teachers: tuple[dict[str, str], ...] = ()
+    pretrained: bool = False
+
+    @classmethod
+    def of(cls, data: Path, recipe: Recipe, teachers: Sequence[FinishedRun], begun: FinishedRun | None) -> Origin:
+        told = [("teacher", run) for run in teachers] + [("start", run) for run in (begun,) if run is not None]
+        return cls(
+            name=data.resolve().name,
+            ferplus=hashlib.sha256((data / SHEETS).read_bytes()).hexdigest() == FERPLUS,
+            teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
+            pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told))),
+        )
+
+    def facts(self, faces: int) -> dict[str, Any]:
+        """The keys of a card that say it. faces: that were trained on."""
+        data = list(FERPLUS_DATA) if self.ferplus else [{"name": self.name, "what": f"{faces:,} faces", "terms": ""}]
+        what = FERPLUS_NAME if self.ferplus else self.name
+        found: dict[str, Any] = {
+            "licence": "MIT" if self.ferplus else "",
+            "trained_on": f"{what}, {faces:,} faces with soft labels",
+            "data": [*data, *([VGGFACE2] if self.pretrained else [])],
+        }
+        if self.pretrained:
+            found["trained_on"] += "; learned also from a network that was trained on VGGFace2"
+        return found | ({"teachers": list(self.teachers)} if self.teachers else {})
