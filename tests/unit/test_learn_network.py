@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -20,6 +21,7 @@ from visagram.learn.network import ExpressionNetwork, Rep, folded
 from visagram.learn.predict import predict
 from visagram.learn.recipes import RECIPES, Recipe, Stage
 from visagram.models.catalog import EMBEDDING, read_card
+from visagram.models.quantise import in_eight_bits
 
 MOST_BYTES = 8 << 20
 MIXED = Recipe(
@@ -73,6 +75,24 @@ def test_the_onnx_file_computes_what_learned(tmp_path, count):
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"luma": _luma(count)[:, None].astype(np.float32)})
     np.testing.assert_allclose(logits, predict(network, _luma(count)), rtol=1e-3, atol=1e-3)
+
+
+def test_in_eight_bits_weights_keep_to_seven_and_the_first_convolution_stays_exact(tmp_path):
+    torch.manual_seed(0)
+    write_onnx(folded(_lived_in(ExpressionNetwork(MIXED))), tmp_path / "exact.onnx")
+    in_eight_bits(tmp_path / "exact.onnx", _luma(70)[:, None].astype(np.float32), tmp_path / "rounded.onnx")
+    graph = onnx.load(tmp_path / "rounded.onnx").graph
+    values = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    rounded = [value for value in values.values() if value.dtype == np.int8 and value.ndim == 4]
+    assert len(rounded) > 5
+    assert max(np.abs(value.astype(int)).max() for value in rounded) <= 64
+    first = next(node for node in graph.node if node.op_type == "Conv")
+    assert values[first.input[1]].dtype == np.float32
+    luma, answers = _luma(40)[:, None].astype(np.float32), []
+    for name in ("exact", "rounded"):
+        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        answers.append(session.run(["logits"], {"luma": luma})[0])
+    assert 0 < np.abs(answers[0] - answers[1]).mean() < 0.1 * answers[0].std()
 
 
 def test_the_embedded_network_fits_its_file(tmp_path):
