@@ -124,7 +124,8 @@ def _offered_by_its_owner(choice: Choice, folder: Path, offline: bool) -> Offer:
     try:
         return _offer(choice, choice.card(folder), offline)
     except VisagramError:
-        unread = Card(choice.name, choice.task, folder, "", {}, "")
+        name = OWN + Path(choice.name).name if choice.name.startswith(OWN) else choice.name
+        unread = Card(name, choice.task, folder, "", {}, "")
         return Offer(choice, unread, "", "its card cannot be read")
 
 
