@@ -45,7 +45,7 @@ def _differs(report, usual):
 def test_an_own_model_reads_a_video_and_its_card_is_in_the_report(tmp_path, usual):
     file = write_linear(tmp_path / "mine.onnx")
     model = _differs(_report(tmp_path, "--emotion", "onnx:mine.onnx"), usual)
-    assert (model["name"], model["sha256"]) == ("mine", file_hash(file))
+    assert (model["name"], model["sha256"]) == ("onnx:mine.onnx", file_hash(file))
 
 
 def test_deepface_reads_a_video(tmp_path, usual):
