@@ -24,7 +24,7 @@ from visagram.evaluate.data import Votes
 from visagram.learn import distil
 from visagram.learn.build import build
 from visagram.learn.calibrate import Calibration, softmax64
-from visagram.learn.checkpoint import Checkpoint, finished
+from visagram.learn.checkpoint import WEIGHTS, Checkpoint, finished
 from visagram.learn.data import Faces48, divide, read_sheets
 from visagram.learn.distil import SOFT, Teachers
 from visagram.learn.export import export
@@ -33,6 +33,7 @@ from visagram.learn.origin import FERPLUS_NAME, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import RECIPES
 from visagram.learn.train import one_cycle, train
+from visagram.models.card import EMBEDDED, EMOTION
 from visagram.models.catalog import read_card
 from visagram.models.emotion import OnnxClassifier
 
@@ -118,6 +119,7 @@ def test_only_whole_files_are_left(run):
         "checkpoint.safetensors",
         "visagram-emotion.json",
         "visagram-emotion.onnx",
+        "visagram-emotion.safetensors",
     ]
 
 
@@ -418,6 +420,24 @@ def test_a_run_may_begin_as_another_ended(sheets, run, tmp_path):
     assert theirs.start == ""
     with pytest.raises(DataError, match="start"):
         train(sheets, tmp_path, still, _quiet)
+
+
+def test_a_run_may_begin_with_the_weights_alone(sheets, run, tmp_path):
+    weights = run / "visagram-emotion.safetensors"
+    assert weights.stat().st_size < (run / "checkpoint.safetensors").stat().st_size / 3
+    whole, alone = finished(run), finished(weights)
+    assert (alone.recipe, alone.data) == (whole.recipe, whole.data)
+    luma = divide(sheets, None)[1].luma
+    np.testing.assert_allclose(predict(alone.network, luma), predict(whole.network, luma), atol=0.05)
+    train(sheets, tmp_path, dataclasses.replace(TINY, epochs=1), _quiet, start=weights, teachers=[weights])
+    assert Checkpoint.load(tmp_path / "checkpoint.safetensors").teachers == (alone.digest,)
+
+
+def test_the_weights_that_ship_are_those_of_the_model_that_ships():
+    luma = drawn()[:40]
+    exact = softmax64(predict(finished(EMBEDDED / WEIGHTS).network, luma))
+    shipped = softmax64(OnnxClassifier(read_card(EMOTION), threads=1).logits(luma))
+    assert np.abs(exact - shipped).sum(axis=1).mean() / 2 < 0.05
 
 
 def test_a_run_does_not_begin_as_another_network_or_one_that_saw_its_faces(sheets, run, tmp_path):

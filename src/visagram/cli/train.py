@@ -17,10 +17,10 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
     recipe: Annotated[str, typer.Option(help="Name of the recipe: small, teacher, sibling or tiny.")] = "small",
     teacher: Annotated[
-        list[Path] | None, typer.Option(help="Folder of a finished run to learn from; repeatable.")
+        list[Path] | None, typer.Option(help="Folder of a finished run to learn from, or visagram; repeatable.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run of the same network to begin with.")
+        Path | None, typer.Option(help="Folder of a finished run of the same network to begin with, or visagram.")
     ] = None,
     fold: Annotated[
         int | None, typer.Option(help="Judge on this fifth (0 to 4) of all faces and train on the others.")
@@ -55,5 +55,15 @@ def train(
                 screen.clear()
                 screen.say(text)
 
-        model = run(data, output, chosen, screen.progress, teachers=teacher or (), start=start, say=say)
+        teachers = [_run(folder) for folder in teacher or ()]
+        begun = None if start is None else _run(start)
+        model = run(data, output, chosen, screen.progress, teachers=teachers, start=begun, say=say)
     sys.stdout.write(f"{model}\n")
+
+
+def _run(folder: Path) -> Path:
+    """The folder of a run; `visagram` stands for what the embedded model has learned."""
+    from visagram.learn.checkpoint import WEIGHTS
+    from visagram.models.card import EMBEDDED
+
+    return EMBEDDED / WEIGHTS if str(folder) == "visagram" else folder

@@ -19,6 +19,8 @@ from visagram.learn.build import build
 from visagram.learn.recipes import Recipe, Stage
 
 CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "visagram-emotion.safetensors"
+"""What a finished run has learned, alone and in half precision: for further runs to begin with or to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ class Checkpoint:
                 f"The checkpoint {path} is damaged or from another version ({error}): delete it to start again."
             ) from error
 
+    def learned(self) -> Checkpoint:
+        """Only what a further run needs of a finished one, in half precision."""
+        averaged = {f"averaged.{name}": tensor for name, tensor in self.part("averaged").items()}
+        halved = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in averaged.items()}
+        return dataclasses.replace(self, history=[], partial={}, tensors=halved)
+
     def check(self, path: Path, recipe: Recipe, data: str, teachers: tuple[str, ...], start: str) -> None:
         """Raises `DataError` where this is not the run that is asked for."""
         names = [f.name for f in dataclasses.fields(Recipe)]
@@ -97,8 +105,8 @@ class FinishedRun:
 
 
 def finished(folder: Path) -> FinishedRun:
-    """Open what a run has learned. Raises `DataError`."""
-    path = folder / CHECKPOINT
+    """Open what a run has learned: its folder, or its file `WEIGHTS`. Raises `DataError`."""
+    path = folder if folder.is_file() else folder / CHECKPOINT
     if not path.is_file():
         raise DataError(f"{folder} holds no {CHECKPOINT}: give the folder of a finished training run.")
     stored = Checkpoint.load(path)

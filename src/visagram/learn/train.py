@@ -24,7 +24,7 @@ from visagram.files import output_error
 from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
-from visagram.learn.checkpoint import CHECKPOINT, Checkpoint, FinishedRun
+from visagram.learn.checkpoint import CHECKPOINT, WEIGHTS, Checkpoint, FinishedRun
 from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
@@ -77,9 +77,11 @@ def train(
         soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
         run.learn(soft, progress, say, checkpoint_seconds)
     origin = Origin.of(data, recipe, masters.runs, begun)
-    return export(
+    path = export(
         run.averaged, recipe, origin=origin, faces=run.faces, held_out=held_out, history=run.history, folder=output
     )
+    Checkpoint.load(output / CHECKPOINT).learned().save(output / WEIGHTS)
+    return path
 
 
 class Run:
