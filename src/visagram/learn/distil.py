@@ -22,6 +22,7 @@ from visagram.files import replace_file
 from visagram.learn.calibrate import softmax64
 from visagram.learn.checkpoint import FinishedRun, finished
 from visagram.learn.data import Faces48, divide, identities
+from visagram.learn.machine import has_bfloat16
 from visagram.learn.predict import predict
 
 SOFT = "soft.safetensors"
@@ -68,7 +69,10 @@ class Teachers:
             for run in self.runs:
                 network = run.network.to(device)
                 for luma in (faces.luma, faces.luma[:, :, ::-1]):
-                    mean += softmax64(predict(network, luma, progress=progress)) / (2 * len(self.runs))
+                    # Stored in half precision anyway.
+                    with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+                        logits = predict(network, luma, progress=progress)
+                    mean += softmax64(logits) / (2 * len(self.runs))
             stored = _half(mean)
             with replace_file(path) as partial:
                 save_file({"log_posteriors": stored}, str(partial), metadata=owner)
