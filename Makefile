@@ -29,7 +29,7 @@ $(VENV)/.dev: $(VENV)/.core
 	@echo "Setting up what the tests need ..."
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install torch==$(TORCH)
-	@$(PIP) install --constraint requirements.lock --editable '.[train,deepface,huggingface]' --group dev
+	@$(PIP) install --constraint requirements.lock --editable '.[train,deepface,huggingface,generate]' --group dev
 	@touch $@
 
 setup: $(VENV)/.core
@@ -72,7 +72,7 @@ bench-peer:
 lock: $(VENV)/.dev
 	$(PIP) install uv
 	echo torch==$(TORCH) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --constraint - --extra train --extra deepface --extra huggingface --group dev pyproject.toml --output-file requirements.lock
+	  --no-emit-index-url --constraint - --extra train --extra deepface --extra huggingface --extra generate --group dev pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --generate-hashes --constraint requirements.lock pyproject.toml --output-file requirements.txt
 

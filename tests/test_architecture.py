@@ -39,6 +39,7 @@ HOMES = {
     "apiflask": ("web/",),
     "av": ("media/",),
     "deepface": ("models/deepface.py",),
+    "diffusers": ("synth/",),
     "flask": ("web/",),
     "gunicorn": ("web/",),
     "jinja2": ("web/",),

@@ -21,6 +21,7 @@ VisagramError                   code, a sentence a person can act on, an exit st
 ├── Stopped                     stopped            the workers were stopped before they were done
 ├── ModelError                  model              a model file that is missing, damaged or contradicts its card
 ├── DataError                   data               training or evaluation data that does not fit
+├── GenerationFailed            generation_failed  a generator of faces that ran out of memory, or refuses
 └── MissingExtra                missing_extra      an optional dependency is not installed
 """
 
@@ -114,6 +115,10 @@ class ModelError(VisagramError):
 
 class DataError(VisagramError):
     code = "data"
+
+
+class GenerationFailed(VisagramError):
+    code = "generation_failed"
 
 
 class MissingExtra(VisagramError):

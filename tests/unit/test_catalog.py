@@ -30,7 +30,7 @@ def _changed(model, /, **facts):
 
 def test_names_that_are_none_are_refused_with_the_list():
     for name in ("nonsense", "hf:", "onnx:", "Visagram"):
-        with pytest.raises(UsageError, match=r"setting emotion.*visagram, deepface, hf:"):
+        with pytest.raises(UsageError, match=r"setting emotion.*visagram, visagram-teacher, deepface, hf:"):
             find("expression", name)
     for name in ("deepface", "hf:a/b"):
         with pytest.raises(UsageError, match=r"setting detector.*visagram, deepface-retinaface"):

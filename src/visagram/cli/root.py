@@ -17,6 +17,8 @@ from visagram.cli.models import fetch_model, list_models, show_model
 from visagram.cli.sample import sample
 from visagram.cli.serve import serve
 from visagram.cli.shared import HELP, INTERRUPTED, SOME_FAILED, USAGE
+from visagram.cli.synth import generate, review, select
+from visagram.cli.synth import train as train_generator
 from visagram.cli.train import train
 from visagram.errors import VisagramError
 
@@ -30,6 +32,17 @@ models.callback()(list_models)
 models.command("show")(show_model)
 models.command("fetch")(fetch_model)
 
+synth = typer.Typer(
+    name="synth",
+    help="Make faces of people who do not exist, to train with.",
+    no_args_is_help=True,
+    context_settings=HELP,
+)
+synth.command("generate")(generate)
+synth.command("select")(select)
+synth.command("review")(review)
+synth.command("train")(train_generator)
+
 app = typer.Typer(
     name="visagram",
     help="A video in, a chart of apparent facial expression for every person out.",
@@ -41,7 +54,7 @@ app = typer.Typer(
 )
 for command in (analyze, train, evaluate, serve, sample):
     app.command()(command)
-for group in (data, models):
+for group in (data, models, synth):
     app.add_typer(group)
 
 

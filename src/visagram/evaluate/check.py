@@ -13,9 +13,12 @@ from visagram.core.types import EXPRESSIONS, Progress
 from visagram.evaluate.data import Labelled, read_every_split
 from visagram.evaluate.duplicates import DISTANCE, LIKENESS, Pair, Prints, copies
 from visagram.evaluate.faces import Batch, read_faces
+from visagram.evaluate.marked import marked_pictures
 from visagram.workers import Workers
 
 SCHEMA = "visagram-data-check/1"
+TRAINING = ("train", "training")
+"""What splits to train on are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One set. repeated: pictures that resemble another of the same set. unreadable: name to reason."""
+    """One set. training: whether it is there to train on. repeated: pictures that resemble another of the same set.
+    unreadable: name to reason. generated: names of files that are marked as generated."""
 
     name: str
     pictures: int
@@ -50,34 +54,48 @@ class Checked:
     judged: int
     repeated: int
     unreadable: dict[str, str]
+    training: bool = False
+    generated: tuple[str, ...] = ()
+
+    @property
+    def tests_on_generated(self) -> bool:
+        """Whether it would measure a model on faces that do not exist."""
+        return bool(self.generated) and not self.training
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """good: nothing is shared and everything can be read."""
+    """good: nothing is shared, everything can be read, and nothing is tested on generated faces."""
 
     sets: tuple[Checked, ...]
     shared: tuple[Shared, ...]
 
     @property
     def good(self) -> bool:
-        return not any(each.copies for each in self.shared) and not any(each.unreadable for each in self.sets)
+        bad = any(each.unreadable or each.tests_on_generated for each in self.sets)
+        return not bad and not any(each.copies for each in self.shared)
 
 
 def check(
     paths: Sequence[Path], workers: Workers, *, skip: Sequence[str], distance: int = DISTANCE, progress: Progress
 ) -> Check:
-    """Look over every split at `paths` and compare each with each. Raises `DataError` for data that is none."""
+    """Look over every split at `paths` and compare each with each. Raises `DataError` for data that is none.
+
+    A split called so is there to train on, and of several paths the first where it has no splits.
+    """
     sets = [data for path in paths for data in read_every_split(path, skip)]
     names = _distinct([data.name for data in sets])
     prints, checked = [], []
-    for name, data in zip(names, sets, strict=True):
+    for place, (name, data) in enumerate(zip(names, sets, strict=True)):
+        training = data.split in TRAINING or (not data.split and place == 0 and len(sets) > 1)
         seen, unreadable = _read(data, workers, progress)
         prints.append(seen)
         inner = copies(seen, seen, distance)
         repeated = len({place for pair in inner for place in (pair.first, pair.second)})
         judged = int(data.votes.majority.sum()) if data.votes else len(data)
-        checked.append(Checked(name, len(data), data.counts, judged, repeated, unreadable))
+        checked.append(
+            Checked(name, len(data), data.counts, judged, repeated, unreadable, training, marked_pictures(data))
+        )
     shared = []
     for one, other in combinations(range(len(sets)), 2):
         found = copies(prints[one], prints[other], distance)
@@ -98,6 +116,8 @@ def to_json(found: Check) -> dict[str, Any]:
                 "judged": each.judged,
                 "repeated_inside": each.repeated,
                 "unreadable": each.unreadable,
+                "training": each.training,
+                "generated": list(each.generated),
             }
             for each in found.sets
         ],

@@ -7,7 +7,7 @@ exposed or watermarked otherwise; below a likeness of 0.9 most were different pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,20 @@ class Prints:
     def __len__(self) -> int:
         return len(self.known)
 
+    def select(self, which: Sequence[int]) -> Prints:
+        """Those of some pictures."""
+        found = Prints(0)
+        for name in ("hashes", "mirrors", "vectors", "known"):
+            setattr(found, name, getattr(self, name)[np.array(which, np.intp)])
+        return found
+
+    def joined(self, more: Prints) -> Prints:
+        """Those of this set and then of another."""
+        found = Prints(0)
+        for name in ("hashes", "mirrors", "vectors", "known"):
+            setattr(found, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+        return found
+
     def add(self, index: NDArray[np.intp], luma: NDArray[np.uint8]) -> None:
         """luma: (m, 48, 48)."""
         spectrum = _spectrum(luma)
@@ -91,6 +105,23 @@ def copies(first: Prints, second: Prints, distance: int = DISTANCE, likeness: fl
                     # A symmetric picture is its own mirror image.
                     found.setdefault(place, pair)
     return [found[place] for place in sorted(found)]
+
+
+def likenesses(first: Prints, second: Prints) -> NDArray[np.float32]:
+    """(n, m) correlation of each picture with each, or with its mirror image where that is more alike."""
+    side = CROP // 2
+    mirrored = second.vectors.reshape(-1, side, side)[:, :, ::-1].reshape(-1, side * side)
+    return np.asarray(np.maximum(first.vectors @ second.vectors.T, first.vectors @ mirrored.T))
+
+
+def nearest(pictures: Prints, others: Prints) -> NDArray[np.float32]:
+    """(n,) each picture's greatest likeness to one of the others; -1 where there is none."""
+    found = np.full(len(pictures), -1, np.float32)
+    if len(others):
+        for start in range(0, len(pictures), ROWS):
+            part = pictures.select(range(start, min(start + ROWS, len(pictures))))
+            found[start : start + len(part)] = likenesses(part, others).max(axis=1)
+    return found
 
 
 def held_too(pictures: Prints, other: Prints) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from visagram.evaluate.data import Labelled
 from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.faces import Batch, Found, read_faces, refuse_unreadable
 from visagram.evaluate.groups import GroupFigures, by_group
+from visagram.evaluate.marked import refuse_marked
 from visagram.evaluate.metrics import Agreement, Figures, Floats, agreement, measure
 from visagram.evaluate.model import Model, Posteriors, open_model
 from visagram.models import catalog
@@ -117,6 +118,7 @@ def evaluate(
     cropped: the pictures are faces already. unlike: other data; the figures come a second time without the faces that
     it holds too.
     """
+    refuse_marked(data)
     answers, prints = Posteriors(models, len(data)), Prints(len(data))
 
     def take(batch: Batch) -> None:

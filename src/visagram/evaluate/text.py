@@ -82,6 +82,10 @@ def check_summary(found: Check) -> str:
         lines += [f"  none of {', '.join(absent)}"] if absent else []
         lines += [f"  {each.repeated:,} resemble another of the same set"] if each.repeated else []
         lines += [f"  cannot be read: {_plain(reason)}" for reason in each.unreadable.values()]
+        if each.generated:
+            verdict = "may be trained on" if each.training else "must not be tested on"
+            lines.append(f"  {count(len(each.generated), 'file')} marked as generated, which {verdict}:")
+            lines += [f"    {_plain(name)}" for name in each.generated[:MOST_COPIES]]
     for pair in found.shared:
         named = f"{_plain(pair.first)} and {_plain(pair.second)}"
         if not pair.copies:

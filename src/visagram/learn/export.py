@@ -31,7 +31,7 @@ from visagram.learn.recipes import Recipe
 from visagram.learn.words import sentences
 from visagram.models.catalog import read_card
 from visagram.models.emotion import OnnxClassifier
-from visagram.models.quantise import in_eight_bits
+from visagram.models.quantise import in_eight_bits, in_half_precision
 
 MODEL = "visagram-emotion"
 RANGED = 512
@@ -83,6 +83,8 @@ def _written(network: nn.Module, recipe: Recipe, faces: Faces48, folder: Path) -
     if recipe.eight_bits:
         seen = faces.luma[:: max(1, len(faces) // RANGED), None].astype(np.float32)
         in_eight_bits(path, seen, path)
+    elif recipe.half_weights:
+        in_half_precision(path, path)
     content = path.read_bytes()
     card: dict[str, Any] = {
         "name": MODEL,

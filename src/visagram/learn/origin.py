@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ VGGFACE2 = {
 }
 
 
+def named(data: Path) -> Origin:
+    """Where the faces in `data` come from, of a model that learned from nothing else."""
+    return Origin(data.resolve().name, hashlib.sha256((data / SHEETS).read_bytes()).hexdigest() == FERPLUS)
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """name: of the data's folder. ferplus: whether it is FER+. teachers: what was learned from beside it, or begun
@@ -49,20 +55,23 @@ class Origin:
     @classmethod
     def of(cls, data: Path, recipe: Recipe, teachers: Sequence[FinishedRun], begun: FinishedRun | None) -> Origin:
         told = [("teacher", run) for run in teachers] + [("start", run) for run in (begun,) if run is not None]
-        return cls(
-            name=data.resolve().name,
-            ferplus=hashlib.sha256((data / SHEETS).read_bytes()).hexdigest() == FERPLUS,
+        return dataclasses.replace(
+            named(data),
             teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
             pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told))),
         )
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        return FERPLUS_NAME if self.ferplus else self.name
+
     def facts(self, faces: int) -> dict[str, Any]:
         """The keys of a card that say it. faces: that were trained on."""
         data = list(FERPLUS_DATA) if self.ferplus else [{"name": self.name, "what": f"{faces:,} faces", "terms": ""}]
-        what = FERPLUS_NAME if self.ferplus else self.name
         found: dict[str, Any] = {
             "licence": "MIT" if self.ferplus else "",
-            "trained_on": f"{what}, {faces:,} faces with soft labels",
+            "trained_on": f"{self.title}, {faces:,} faces with soft labels",
             "data": [*data, *([VGGFACE2] if self.pretrained else [])],
         }
         if self.pretrained:

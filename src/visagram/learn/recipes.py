@@ -41,6 +41,8 @@ class Recipe:
     ema_steps: length of the running average of weights.
     fold: None trains on the split `train` and judges on `validation`; k of 0..4 is one fold of a cross-validation over
     both. share: part of the training faces that is used, for trials.
+    eight_bits: whether the file computes in 8-bit integers; half_weights: whether it only keeps its weights in half
+    precision, where eight bits would cost accuracy.
     """
 
     name: str = "small"
@@ -72,6 +74,7 @@ class Recipe:
     fold: int | None = None
     share: float = 1.0
     eight_bits: bool = False
+    half_weights: bool = False
 
     def lasting(self, epochs: int | None) -> Recipe:
         """The same over another number of epochs, of which the same part is calm."""
@@ -116,6 +119,7 @@ RECIPES = {
         weight_decay=0.05,
         mixup=0.2,
         cutmix=0.1,
+        half_weights=True,
     ),
     "tiny": Recipe(
         name="tiny",

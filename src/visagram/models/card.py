@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "data"
 DETECTOR, EMBEDDING, EMOTION = "retinaface-mobilenet025", "faceres-embedding", "visagram-emotion"
-TASKS = ("expression", "detection", "embedding")
+TEACHER = "visagram-teacher"
 REINSTALL = "reinstall Visagram"
 
 

@@ -1,7 +1,7 @@
 """The one catalogue: what `--emotion` and `--detector` may name, each with its card and how it is opened.
 
-`visagram` comes with the package, `deepface` and `deepface-retinaface` with the extra `[deepface]` and weights that are
-fetched; `hf:` and `onnx:` begin names of models that the catalogue does not know.
+`visagram` and `visagram-teacher` come with the package, `deepface` and `deepface-retinaface` with the extra
+`[deepface]` and weights that are fetched; `hf:` and `onnx:` begin names of models that the catalogue does not know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagram.errors import MissingExtra, UsageError
-from visagram.models.card import DETECTOR, EMBEDDED, EMBEDDING, EMOTION, Card, open_session, read_card, read_own_card
+from visagram.models.card import (
+    DETECTOR,
+    EMBEDDED,
+    EMBEDDING,
+    EMOTION,
+    TEACHER,
+    Card,
+    open_session,
+    read_card,
+    read_own_card,
+)
 from visagram.models.fetch import Source, Watch, fetch, nobody, remembered_hash
 
 if TYPE_CHECKING:
@@ -25,6 +35,7 @@ __all__ = [
     "EMBEDDED",
     "EMBEDDING",
     "EMOTION",
+    "TEACHER",
     "Card",
     "Choice",
     "check_offered",
@@ -77,6 +88,7 @@ def choices() -> tuple[Choice, ...]:
         Choice(OURS, EXPRESSION, "", lambda _: read_card(EMOTION), _nothing),
         Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
         Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
+        Choice(TEACHER, EXPRESSION, "", lambda _: read_card(TEACHER), _nothing),
         _foreign("deepface", EXPRESSION, "deepface"),
         _foreign("deepface-retinaface", DETECTION, "deepface"),
     )

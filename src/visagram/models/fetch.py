@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import urllib.error
@@ -92,35 +93,36 @@ def fetch_snapshot(
     *,
     offline: bool,
     needed: Sequence[str] = (),
+    files: str = "config.json, preprocessor_config.json and model.safetensors",
     hub: str = "https://huggingface.co",
     most: int = 4 << 30,
     watch: Watch = nobody,
 ) -> Path:
     """The folder `target` with the `wanted` files of a model on a hub, all of one commit, or nothing. needed: those
-    without which it is refused.
+    without which it is refused. files: what to download by hand, for a message.
 
     Raises `ModelError` where the hub cannot be reached, does not know the model, or sends something else.
     """
     if target.is_dir():
         return target
-    by_hand = f"download config.json, preprocessor_config.json and model.safetensors of {hub}/{name} into {target}"
+    by_hand = f"download {files} of {hub}/{name} into {target}"
     if offline:
         raise ModelError(f"{name} is not in {target.parent} and the setting offline forbids to fetch it: {by_hand}.")
     with _alone(target):
         if target.is_dir():
             return target
         try:
-            commit, files = _listing(f"{hub}/api/models/{urllib.parse.quote(name)}?blobs=true", wanted)
+            commit, listed = _listing(f"{hub}/api/models/{urllib.parse.quote(name)}?blobs=true", wanted)
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"The model {name} could not be fetched ({_reason(error)}): {by_hand}.") from error
-        if not any(file.endswith(".safetensors") for file in files):
+        if not any(file.endswith(".safetensors") for file in listed):
             raise ModelError(f"The model {name} has no safetensors file: only ONNX and safetensors are ever loaded.")
-        if lacking := [file for file in needed if file not in files]:
+        if lacking := [file for file in needed if file not in listed]:
             raise ModelError(
                 f"The model {name} has no {', '.join(lacking)} on the hub, without which it cannot be used."
             )
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as place:
-            for file, sha256 in files.items():
+            for file, sha256 in listed.items():
                 address = f"{hub}/{urllib.parse.quote(name)}/resolve/{commit}/{urllib.parse.quote(file)}"
                 try:
                     fetch(Source((address,), sha256, most), Path(place) / "model" / file, offline=False, watch=watch)
@@ -128,7 +130,8 @@ def fetch_snapshot(
                     # What it says to put there by hand is a folder that will be gone.
                     reason = str(error).rpartition(": download ")[0] or str(error)
                     raise ModelError(f"The model {name} could not be fetched ({reason}): {by_hand}.") from error
-            shutil.rmtree(Path(place) / "model" / ".locks", ignore_errors=True)
+            for locks in (Path(place) / "model").rglob(".locks"):
+                shutil.rmtree(locks, ignore_errors=True)
             (Path(place) / "model").rename(target)
     return target
 
@@ -141,9 +144,15 @@ def _listing(address: str, wanted: Callable[[str], bool]) -> tuple[str, dict[str
     found = {
         name: (file.get("lfs") or {}).get("sha256")
         for name, file in zip(names, facts["siblings"], strict=True)
-        if wanted(name) and Path(name).name == name
+        if wanted(name) and _is_plain(name)
     }
     return str(facts["sha"]), found
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name from elsewhere is of a file in the model's folder or in a folder of that."""
+    parts = name.split("/")
+    return len(parts) <= 2 and all(re.fullmatch(r"[A-Za-z0-9_][\w.-]*", part) for part in parts)
 
 
 def _download(address: str, source: Source, target: Path, watch: Watch) -> None:
@@ -174,7 +183,8 @@ def _read(answer: IO[bytes]) -> bytes:
 
 
 def check_kind(file: Path) -> None:
-    """Raise `ValueError` for what is neither ONNX, safetensors nor JSON, such as a page of apologies or a pickle."""
+    """Raise `ValueError` for what is neither ONNX, safetensors, JSON nor a tokenizer's text, such as a page of
+    apologies or a pickle."""
     with file.open("rb") as stream:
         start = stream.read(9)
     # An ONNX file begins with its format's version, a safetensors file with the length of its JSON header.
@@ -182,6 +192,7 @@ def check_kind(file: Path) -> None:
         ".onnx": (start[:1] == b"\x08",),
         ".safetensors": (start[8:9] == b"{",),
         ".json": (start.lstrip()[:1] in (b"{", b"["),),
+        ".txt": (b"\0" not in start, start.lstrip()[:1] != b"<"),
     }
     if not all(kinds.get(file.suffix, (False,))):
         raise ValueError(f"what arrived is no {file.suffix.removeprefix('.') or 'model'} file")

@@ -1,5 +1,5 @@
-"""A network's file in 8-bit integers: smaller, and where processors multiply those in hardware, two to three times as
-fast."""
+"""A network's file made smaller: in 8-bit integers, which where processors multiply those in hardware are two to three
+times as fast; or with weights in half precision, which costs no accuracy and gains no speed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH = 64
+LEAST_HALVED = 256
+"""Numbers from which on a tensor of weights is worth halving."""
 
 
 def in_eight_bits(file: Path, inputs: NDArray[np.float32], output: Path) -> None:
@@ -47,3 +49,22 @@ def in_eight_bits(file: Path, inputs: NDArray[np.float32], output: Path) -> None
             op_types_to_quantize=["Conv", "Add", "Relu"],
             nodes_to_exclude=[first],
         )
+
+
+def in_half_precision(file: Path, output: Path) -> None:
+    """Write `file`, an ONNX network, with its large weights stored in 16 bits to `output`; it computes in 32."""
+    from onnx import TensorProto, helper, load, numpy_helper, save
+
+    model = load(str(file))
+    graph, casts = model.graph, []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LEAST_HALVED:
+            continue
+        name = tensor.name
+        halved = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half")
+        tensor.CopyFrom(halved)
+        casts.append(helper.make_node("Cast", [halved.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    save(model, str(output))

@@ -1,0 +1,46 @@
+"""What `--generator` may name, and how it is opened."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from visagram.errors import MissingExtra, UsageError
+from visagram.models.fetch import Watch, nobody
+from visagram.synth.generator import Generator
+
+EMBEDDED = "visagram-diffusion"
+HUB, OWN = "diffusers:", "own:"
+NEEDED = ("torch", "diffusers", "transformers", "PIL", "safetensors")
+KNOWN = f"{EMBEDDED}, {HUB}<name or folder>, {OWN}<file>"
+
+
+def open_generator(name: str, models: Path, *, offline: bool = False, watch: Watch = nobody) -> Generator:
+    """The generator of that name, its weights fetched if they must be. models: folder of fetched models.
+
+    Raises `UsageError`, `MissingExtra`, `ModelError`.
+    """
+    check_extra()
+    if name == EMBEDDED:
+        from visagram.synth.embedded import EmbeddedGenerator
+
+        return EmbeddedGenerator()
+    if name.startswith(OWN) and name != OWN:
+        from visagram.synth.embedded import EmbeddedGenerator, read_own_generator
+
+        return EmbeddedGenerator(read_own_generator(Path(name.removeprefix(OWN))))
+    if name.startswith(HUB) and name != HUB:
+        from visagram.synth import hub
+
+        model = name.removeprefix(HUB)
+        return hub.TextToImage(model, hub.fetch_model(model, models, offline=offline, watch=watch))
+    raise UsageError(f"There is no generator '{name[:80]}'; it must be one of {KNOWN}.")
+
+
+def check_extra() -> None:
+    """Raises `MissingExtra` that says what to install."""
+    absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if absent:
+        raise MissingExtra(
+            f"Generating faces needs {', '.join(absent)}: install it with pip install 'visagram[generate]'."
+        )

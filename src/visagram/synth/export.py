@@ -1,0 +1,100 @@
+"""A finished training as what ships: weights in half precision, and a card that says what they are and how good."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from safetensors.torch import save_file
+
+from visagram import __version__
+from visagram.core.stages import EmotionClassifier
+from visagram.core.types import EXPRESSIONS, Progress
+from visagram.errors import DataError
+from visagram.evaluate.data import TRAIN
+from visagram.files import replace_file
+from visagram.learn.data import VALIDATION
+from visagram.learn.origin import named
+from visagram.models.card import read_card
+from visagram.synth.checkpoint import CHECKPOINT, Checkpoint
+from visagram.synth.embedded import NAME, EmbeddedGenerator
+from visagram.synth.faces import read_aligned
+from visagram.synth.measure import EACH, measure
+
+GUIDANCE, STEPS = 2.0, 20
+INTENDED = "Grey faces of people who do not exist, to balance training data of expression models and to test software."
+MISUSE = (
+    "To pass its images off as photographs: every file is marked as generated, and the mark must stay.",
+    "To test a model: a model's figures come from real faces alone.",
+    "To show what a group of people looks like: it repeats the imbalance of its data, which it does not know.",
+)
+LIMITS = (
+    "48x48 pixels, grey, upright and frontal: what lies outside the crop was never seen.",
+    "An expression is what people called it in photographs of actors and stock models: often stronger than in life.",
+    "Rare expressions were learned from few faces: their variety is the least, see the figures.",
+)
+
+
+def export(
+    run: Path, data: Path, judge: EmotionClassifier, progress: Progress, *, judged_by: str, each: int = EACH
+) -> Path:
+    """Write `visagram-diffusion.safetensors` and its card into the folder of a finished run; returns the weights.
+
+    judge: of the apparent expression of what it makes, never trained on generated faces; judged_by: its name. Raises
+    `DataError`.
+    """
+    stored = Checkpoint.load(run / CHECKPOINT)
+    if not stored.is_finished:
+        raise DataError(f"The run in {run} is not finished (step {stored.step} of {stored.phase}): finish it first.")
+    with TemporaryDirectory() as place:
+        draft = Path(place)
+        training, held_out = read_aligned(data, TRAIN, progress), read_aligned(data, VALIDATION, progress)
+        origin = named(data)
+        facts = _written(stored, draft) | origin.facts(len(training))
+        facts["trained_on"] = f"{origin.title}, {len(training):,} aligned faces with soft labels"
+        _write_card(facts, draft)
+        generator = EmbeddedGenerator(read_card(NAME, draft))
+        facts["metrics"] = measure(generator, judge, training, held_out, progress, each=each).facts()
+        facts["metrics"]["judged_by"] = judged_by
+        _write_card(facts, draft)
+        for name in (f"{NAME}.safetensors", f"{NAME}.json"):
+            with replace_file(run / name) as partial:
+                shutil.copyfile(draft / name, partial)
+    return run / f"{NAME}.safetensors"
+
+
+def _written(stored: Checkpoint, folder: Path) -> dict[str, Any]:
+    """Write the weights, and say what they are."""
+    tensors = {f"autoencoder.{name}": tensor.half() for name, tensor in stored.part("autoencoder").items()}
+    tensors |= {f"flow.{name}": tensor.half() for name, tensor in stored.part("averaged").items()}
+    tensors |= {f"scale.{name}": tensor for name, tensor in stored.part("scale").items()}
+    path = folder / f"{NAME}.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(path))
+    content = path.read_bytes()
+    return {
+        "name": NAME,
+        "version": __version__,
+        "task": "generation",
+        "file": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "labels": list(EXPRESSIONS),
+        "output": [{"name": "luma", "meaning": "48x48 grey face, framed as the expression network wants it"}],
+        "shape": dataclasses.asdict(stored.recipe.shape),
+        "sampling": {"method": "Heun, classifier-free guidance", "guidance": GUIDANCE, "steps": STEPS},
+        "recipe": dataclasses.asdict(stored.recipe),
+        "intended_use": INTENDED,
+        "misuse": list(MISUSE),
+        "limits": list(LIMITS),
+    }
+
+
+def _write_card(facts: Mapping[str, Any], folder: Path) -> None:
+    with replace_file(folder / f"{NAME}.json") as partial:
+        partial.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", "utf-8")

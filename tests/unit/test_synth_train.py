@@ -1,0 +1,234 @@
+"""The embedded generator from training to images, in a few steps on a few faces."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from skimage import data as pictures
+
+from sheets import draw
+from visagram.core.types import EXPRESSIONS
+from visagram.errors import DataError, ModelError, UsageError
+from visagram.learn.draws import Draws
+from visagram.models.card import TEACHER, file_hash, read_card
+from visagram.models.emotion import OnnxClassifier
+from visagram.synth.catalog import open_generator
+from visagram.synth.checkpoint import CHECKPOINT
+from visagram.synth.embedded import EmbeddedGenerator, read_own_generator
+from visagram.synth.export import export
+from visagram.synth.networks import NOBODY, Flow, Shape
+from visagram.synth.recipes import RECIPES
+from visagram.synth.train import train, varied
+
+TINY = RECIPES["tiny"]
+
+
+def _quiet(stage, completed, total):
+    pass
+
+
+@pytest.fixture(scope="module")
+def sheets(tmp_path_factory):
+    """A hundred times the same woman, in other light and framing."""
+    folder, random = tmp_path_factory.mktemp("synth") / "sheets", np.random.default_rng(0)
+    grey = cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2GRAY)
+    faces = []
+    for _ in range(100):
+        side, x, y = random.integers(120, 140), random.integers(160, 175), random.integers(55, 70)
+        face = cv2.resize(grey[y : y + side, x : x + side], (48, 48), interpolation=cv2.INTER_AREA)
+        faces.append(np.clip(face * random.uniform(0.8, 1.1) + random.uniform(-10, 10), 0, 255))
+    draw(folder, np.array(faces, np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(sheets, tmp_path_factory):
+    """The folder of a finished run with its generator."""
+    folder = tmp_path_factory.mktemp("run")
+    train(sheets, folder, TINY, _quiet)
+    judge = OnnxClassifier(read_card(TEACHER), threads=1)
+    export(folder, sheets, judge, _quiet, judged_by=TEACHER, each=2)
+    return folder
+
+
+@pytest.fixture
+def generator(run):
+    return EmbeddedGenerator(read_own_generator(run / "visagram-diffusion.safetensors"))
+
+
+def _state(folder):
+    with safe_open(str(folder / CHECKPOINT), "np") as stored:
+        return stored.metadata(), {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("stop", [("encode", 3), ("encode", 6), ("flow", 4)], ids=str)
+def test_a_run_that_was_killed_ends_as_an_unbroken_one(sheets, run, tmp_path, stop):
+    class Killed(Exception):
+        pass
+
+    def kill(stage, completed, _total):
+        if (stage, completed) == stop:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(sheets, tmp_path, TINY, kill, checkpoint_seconds=0)
+    train(sheets, tmp_path, TINY, _quiet)
+    (meta, tensors), (other_meta, others) = _state(tmp_path), _state(run)
+    assert meta == other_meta and set(tensors) == set(others)
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor, others[name], err_msg=name)
+
+
+def test_another_seed_ends_elsewhere(sheets, run, tmp_path):
+    train(sheets, tmp_path, dataclasses.replace(TINY, seed=1), _quiet)
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(_state(tmp_path)[1].values(), _state(run)[1].values(), strict=True)
+    )
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(sheets, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    with pytest.raises(DataError, match=r"different: recipe.flow_rate"):
+        train(sheets, tmp_path / "run", dataclasses.replace(TINY, flow_rate=0.5), _quiet)
+
+
+def test_another_flow_may_be_tried_over_latents_that_are_being_learned(sheets, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(stage, completed, _total):
+        if (stage, completed) == ("encode", 5):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(sheets, tmp_path, TINY, kill, checkpoint_seconds=0)
+    with pytest.raises(DataError, match=r"recipe.encode_rate"):
+        train(sheets, tmp_path, dataclasses.replace(TINY, encode_rate=0.5), _quiet)
+    train(sheets, tmp_path, dataclasses.replace(TINY, flow_steps=2), _quiet)
+
+
+def test_an_unfinished_run_and_a_damaged_one_are_refused(sheets, run, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(stage, completed, _total):
+        if (stage, completed) == ("flow", 2):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(sheets, tmp_path, TINY, kill, checkpoint_seconds=0)
+    judge = OnnxClassifier(read_card(TEACHER), threads=1)
+    with pytest.raises(DataError, match="not finished"):
+        export(tmp_path, sheets, judge, _quiet, judged_by=TEACHER)
+    content = bytearray((tmp_path / CHECKPOINT).read_bytes())
+    (tmp_path / CHECKPOINT).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="damaged"):
+        train(sheets, tmp_path, TINY, _quiet)
+
+
+def test_a_flow_that_diverges_is_stopped(sheets, tmp_path):
+    with pytest.raises(DataError, match="diverged"):
+        train(sheets, tmp_path, dataclasses.replace(TINY, encode_rate=1e30), _quiet)
+
+
+def test_the_card_says_what_was_measured(run):
+    card = json.loads((run / "visagram-diffusion.json").read_text())
+    found = card["metrics"]
+    assert card["task"] == "generation" and found["judged_by"] == TEACHER
+    assert found["faces"] == 14
+    assert set(found["agreement_by_expression"]) == set(EXPRESSIONS)
+    assert found["agreement"]["low"] <= found["agreement"]["value"] <= found["agreement"]["high"]
+    assert found["likeness_to_training_faces"]["copies"] >= 0
+    assert set(found["variety"]) <= set(EXPRESSIONS)
+
+
+def test_a_seed_and_a_number_give_one_image_whatever_came_before(generator):
+    every = list(generator.generate("happy", 20, 3))
+    assert [face.number for face in every] == list(range(20))
+    later = list(generator.generate("happy", 20, 3, first=17))
+    for ours, theirs in zip(later, every[17:], strict=True):
+        np.testing.assert_array_equal(ours.image, theirs.image)
+    assert every[0].image.shape == (48, 48) and every[0].image.dtype == np.uint8
+    assert not np.array_equal(every[0].image, every[1].image)
+
+
+@pytest.fixture
+def lively(run, tmp_path):
+    """A generator of the same shape with weights drawn at random: a few steps have hardly moved the trained ones."""
+    weights, card = (tmp_path / f"visagram-diffusion.{ending}" for ending in ("safetensors", "json"))
+    torch.manual_seed(0)
+    tensors = {k: v + 0.3 * torch.randn_like(v) for k, v in load_file(run / weights.name).items()}
+    save_file(tensors, weights)
+    facts = json.loads((run / card.name).read_text()) | {"sha256": file_hash(weights)}
+    card.write_text(json.dumps(facts))
+    return EmbeddedGenerator(read_own_generator(weights))
+
+
+def test_expression_seed_guidance_and_steps_change_the_image(lively):
+    def one(expression="happy", seed=3, **more):
+        (face,) = lively.generate(expression, 1, seed, **more)
+        return face.image
+
+    first = one()
+    for other in (one("sad"), one(seed=4), one(guidance=9.0), one(steps=3)):
+        assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(("given", "match"), [({"guidance": -1.0}, "guidance"), ({"steps": 0}, "steps")])
+def test_senseless_parameters_are_refused(generator, given, match):
+    with pytest.raises(UsageError, match=match):
+        list(generator.generate("happy", 1, 0, **given))
+
+
+def test_a_closed_generator_says_so(generator):
+    generator.close()
+    with pytest.raises(ModelError, match="closed"):
+        list(generator.generate("happy", 1, 0))
+
+
+@pytest.mark.parametrize("damage", ["weights", "card", "shape", "task"])
+def test_weights_and_card_that_contradict_each_other_are_refused(run, tmp_path, damage):
+    weights, card = (tmp_path / f"visagram-diffusion.{ending}" for ending in ("safetensors", "json"))
+    for file in (weights, card):
+        shutil.copyfile(run / file.name, file)
+    facts = json.loads(card.read_text())
+    if damage == "weights":
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    elif damage == "card":
+        del facts["sampling"]
+    elif damage == "shape":
+        facts["shape"]["width"] = 32
+    else:
+        facts["task"] = "detection"
+    card.write_text(json.dumps(facts))
+    with pytest.raises(ModelError):
+        open_generator(f"own:{weights}", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "own:", "diffusers:", "own:/no/such.pt", "Visagram-diffusion"])
+def test_a_generator_that_there_is_not_is_refused(name, tmp_path):
+    with pytest.raises((UsageError, ModelError), match=r"no generator|no safetensors"):
+        open_generator(name, tmp_path)
+
+
+def test_variants_stay_near_their_face():
+    grey = cv2.resize(cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2GRAY)[60:190, 160:290], (48, 48))
+    luma = torch.from_numpy(grey).float().expand(50, 1, 48, 48).contiguous()
+    found = varied(luma, Draws(0)).numpy()[:, 0]
+    alike = [np.corrcoef(face.ravel(), grey.ravel())[0, 1] for face in found]
+    assert min(alike) > 0.75 and len({face.tobytes() for face in found}) == 50
+    assert found.min() >= 0 and found.max() <= 255
+
+
+def test_the_flow_begins_as_no_movement_and_knows_its_labels():
+    flow = Flow(Shape(latents=2, width=16, hidden=16, layers=1, told=8)).eval()
+    latents, time = torch.randn(3, 2, 6, 6), torch.tensor([0.1, 0.5, 0.9])
+    assert torch.equal(flow(latents, time, torch.tensor([0, 1, NOBODY])), torch.zeros(3, 2, 6, 6))
