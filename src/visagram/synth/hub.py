@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -185,9 +186,12 @@ def _opened(auto: Any, folder: Path) -> Any:
     if torch.cuda.is_available():
         kind = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     try:
-        found = auto.from_pretrained(
-            folder, torch_dtype=kind, use_safetensors=True, local_files_only=True, trust_remote_code=False
-        )
+        # Libraries that announce each other's changes: nothing that whoever generates could act on.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = auto.from_pretrained(
+                folder, dtype=kind, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            )
         found.set_progress_bar_config(disable=True)
         return found.to("cuda" if torch.cuda.is_available() else "cpu")
     except Exception as error:
@@ -209,7 +213,8 @@ def _run(
     if "negative_prompt" in inspect.signature(pipeline.__call__).parameters:
         options["negative_prompt"] = [NEGATIVE] * len(prompts)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             # Drawn on the processor, so that a seed means the same on every machine.
             generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
             found = pipeline(prompt=prompts, generator=generators, output_type="np", **options)
