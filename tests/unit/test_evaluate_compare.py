@@ -10,6 +10,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from visagram.evaluate.compare import compare, mcnemar
 from visagram.evaluate.groups import by_group, stratified_p
+from visagram.evaluate.metrics import measure
 
 
 def answering(answers, confidence=0.9):
@@ -30,7 +31,7 @@ def test_a_model_does_not_differ_from_itself():
     found = compare(posteriors, posteriors, labels, 0)
     assert (found.p, found.only_first, found.only_second) == (1.0, 0, 0)
     assert found.both + found.neither == 90
-    for each in (found.accuracy, found.macro_recall, found.ece):
+    for each in (found.accuracy, found.macro_recall, found.macro_f1, found.ece, *found.recalls.values()):
         assert (each.low, each.value, each.high) == (0, 0, 0)
 
 
@@ -44,6 +45,23 @@ def test_discordant_faces_are_counted_and_differences_are_second_minus_first():
     assert found.macro_recall.value == pytest.approx(12 / 40 / 2)
     assert found.accuracy.low > 0
     assert found.p == pytest.approx(2 * 0.5**12)
+
+
+def test_differences_are_those_of_the_figures():
+    random = np.random.default_rng(1)
+    labels = random.choice([0, 2, 3, 6], 300, p=[0.1, 0.1, 0.4, 0.4])
+    # Answers besides the labels' own expressions too.
+    one, other = (random.dirichlet(np.ones(7), 300) + 0.4 * np.eye(7)[labels] for _ in range(2))
+    one, other = (rows / rows.sum(axis=1, keepdims=True) for rows in (one, other))
+    found, first, second = compare(one, other, labels, 0), measure(one, labels, 0), measure(other, labels, 0)
+    for name in ("accuracy", "macro_recall", "macro_f1", "ece"):
+        difference = getattr(second, name).value - getattr(first, name).value
+        assert getattr(found, name).value == pytest.approx(difference), name
+    recalls = [{each.expression: each.recall.value for each in figures.classes} for figures in (first, second)]
+    assert list(found.recalls) == ["angry", "fear", "happy", "neutral"]
+    for name, each in found.recalls.items():
+        assert each.value == pytest.approx(recalls[1][name] - recalls[0][name])
+        assert each.low <= each.value <= each.high
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0.1, 0.9))

@@ -21,7 +21,7 @@ from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, OutputUnwritable
 from visagram.evaluate.data import Votes
-from visagram.learn import distil
+from visagram.learn import balance, distil
 from visagram.learn.build import build
 from visagram.learn.calibrate import Calibration, softmax64
 from visagram.learn.checkpoint import WEIGHTS, Checkpoint, finished
@@ -29,7 +29,7 @@ from visagram.learn.data import Faces48, divide, read_sheets
 from visagram.learn.distil import SOFT, Teachers
 from visagram.learn.export import export
 from visagram.learn.network import folded
-from visagram.learn.origin import FERPLUS_NAME, Origin
+from visagram.learn.origin import FERPLUS_NAME, Generated, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import RECIPES
 from visagram.learn.train import one_cycle, train
@@ -499,3 +499,58 @@ def test_the_learning_rate_rises_then_falls():
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert 0 < rates[-1] < 0.01
+
+
+def _generated(count=20):
+    """Faces of noise that are called disgust."""
+    luma = np.random.default_rng(5).integers(0, 255, (count, CROP, CROP), np.uint8)
+    votes = np.zeros((count, 7))
+    votes[:, EXPRESSIONS.index("disgust")] = 10
+    return Generated(
+        Faces48(luma, Votes(votes, np.zeros(count))), {"faces": count, "by_expression": {"disgust": count}}
+    )
+
+
+def test_generated_faces_are_learned_from_until_the_calm_epochs_and_named_in_the_card(
+    sheets, run, tmp_path, monkeypatch
+):
+    drawn = []
+    real_order = balance.order
+
+    def watched(weights, draws):
+        chosen = real_order(weights, draws)
+        drawn.append(chosen)
+        return chosen
+
+    monkeypatch.setattr(balance, "order", watched)
+    generated = _generated()
+    train(sheets, tmp_path, TINY, _quiet, generated=generated)
+    real = len(divide(sheets, None)[0])
+    first, calm = drawn
+    assert (first >= real).any() and not (calm >= real).any()
+    card = json.loads((tmp_path / "visagram-emotion.json").read_text())
+    assert card["generated"] == generated.facts
+    assert card["trained_on"].endswith("; and on 20 generated faces")
+    assert card["metrics"]["faces"] == json.loads((run / "visagram-emotion.json").read_text())["metrics"]["faces"]
+    with pytest.raises(DataError, match="data"):
+        train(sheets, tmp_path, TINY, _quiet)
+
+
+def test_generated_faces_do_not_count_in_the_world_that_posteriors_belong_to():
+    votes = torch.eye(7)[torch.tensor([0] * 10 + [1] * 10 + [1] * 80)]
+    weights = torch.ones(100, dtype=torch.float64)
+    shift = balance.prior_shift(votes, weights, real=20)
+    assert shift[:2].exp().tolist() == pytest.approx([0.1 / 0.5, 0.9 / 0.5])
+    assert balance.prior_shift(votes, weights)[:2].tolist() == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_run_goes_some_of_the_way_back_to_where_it_began(sheets, run, tmp_path):
+    begun = finished(run).network.state_dict()
+    ends = []
+    for share in (0.0, 0.25):
+        folder = tmp_path / str(share)
+        train(sheets, folder, dataclasses.replace(TINY, return_to_start=share), _quiet, start=run)
+        ends.append(finished(folder).network.state_dict())
+    for name, begin in begun.items():
+        if begin.is_floating_point():
+            torch.testing.assert_close(ends[1][name], torch.lerp(ends[0][name], begin, 0.25), msg=name)

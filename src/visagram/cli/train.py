@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +15,18 @@ from visagram.errors import MissingExtra, UsageError
 def train(
     data: Annotated[Path, typer.Option(help="Folder with labels.csv and its sprite sheets.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
-    recipe: Annotated[str, typer.Option(help="Name of the recipe: small, teacher, sibling or tiny.")] = "small",
+    recipe: Annotated[
+        str, typer.Option(help="Name of the recipe: small, teacher, sibling, finetune or tiny.")
+    ] = "small",
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a finished run to learn from, or visagram; repeatable.")
     ] = None,
     start: Annotated[
         Path | None, typer.Option(help="Folder of a finished run of the same network to begin with, or visagram.")
+    ] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option(help="Folder of generated faces: those accepted are learned from too."),
     ] = None,
     fold: Annotated[
         int | None, typer.Option(help="Judge on this fifth (0 to 4) of all faces and train on the others.")
@@ -57,8 +63,18 @@ def train(
 
         teachers = [_run(folder) for folder in teacher or ()]
         begun = None if start is None else _run(start)
-        model = run(data, output, chosen, screen.progress, teachers=teachers, start=begun, say=say)
+        generated = None if synthetic is None else _accepted(synthetic)
+        model = run(data, output, chosen, screen.progress, teachers=teachers, start=begun, generated=generated, say=say)
     sys.stdout.write(f"{model}\n")
+
+
+def _accepted(folder: Path) -> Any:
+    from visagram.synth.catalog import check_extra
+
+    check_extra()
+    from visagram.synth.training import accepted_faces
+
+    return accepted_faces(folder)
 
 
 def _run(folder: Path) -> Path:

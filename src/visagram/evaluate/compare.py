@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.intervals import Estimate, around, bootstrap
 from visagram.evaluate.metrics import BINS, Floats
 
@@ -20,7 +22,7 @@ METHOD = (
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Counts of faces: both right, only_first, only_second, both wrong. p: of McNemar's exact test, two-sided.
-    Differences are second minus first."""
+    Differences are second minus first; recalls: by expression, of those among the labels."""
 
     faces: int
     both: int
@@ -30,7 +32,9 @@ class Comparison:
     p: float
     accuracy: Estimate
     macro_recall: Estimate
+    macro_f1: Estimate
     ece: Estimate
+    recalls: Mapping[str, Estimate]
 
 
 def compare(first: Floats, second: Floats, labels: NDArray[np.int64], seed: int) -> Comparison:
@@ -39,7 +43,8 @@ def compare(first: Floats, second: Floats, labels: NDArray[np.int64], seed: int)
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
     statistic = _Differences(first, second, labels)
     draws, values = bootstrap(statistic, len(labels), seed), statistic(np.ones((1, len(labels))))[0]
-    accuracy, recall, ece = (around(float(value), draws[:, k], -1.0, 1.0) for k, value in enumerate(values))
+    accuracy, recall, f1, ece, *recalls = (around(float(v), draws[:, k], -1.0, 1.0) for k, v in enumerate(values))
+    present = [EXPRESSIONS[k] for k in np.unique(labels)]
     return Comparison(
         faces=len(labels),
         both=int((one & other).sum()),
@@ -49,7 +54,9 @@ def compare(first: Floats, second: Floats, labels: NDArray[np.int64], seed: int)
         p=mcnemar(only_first, only_second),
         accuracy=accuracy,
         macro_recall=recall,
+        macro_f1=f1,
         ece=ece,
+        recalls=dict(zip(present, recalls, strict=True)),
     )
 
 
@@ -64,15 +71,17 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 class _Differences:
-    """Differences in accuracy, macro recall and calibration error, of weights (m, n): (m, 3)."""
+    """Differences in accuracy, macro recall, macro F1, calibration error and each expression's recall, of weights
+    (m, n): (m, 4 + expressions among the labels)."""
 
     def __init__(self, first: Floats, second: Floats, labels: NDArray[np.int64]) -> None:
         present = np.unique(labels)
         member = (labels[:, None] == present).astype(np.float64)
         self._member = member
-        self._hits, self._gaps = [], []
+        self._hits, self._gaps, self._answered = [], [], []
         for posteriors in (first, second):
             confidence = posteriors.max(axis=1)
+            self._answered.append((posteriors.argmax(axis=1)[:, None] == present).astype(np.float64))
             hits = (posteriors.argmax(axis=1) == labels).astype(np.float64)
             which = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
             self._hits.append(member * hits[:, None])
@@ -84,5 +93,10 @@ class _Differences:
         accuracy = (sums[1] - sums[0]).sum(axis=1, keepdims=True) / total
         # A class that a resample does not hold says nothing in it.
         recall = np.where(faces > 0, (sums[1] - sums[0]) / np.maximum(faces, 1), np.nan)
+        f1 = [
+            np.where(faces > 0, 2 * hits / np.maximum(faces + weights @ answered, 1), np.nan)
+            for hits, answered in zip(sums, self._answered, strict=True)
+        ]
         errors = [np.abs(weights @ gaps).sum(axis=1, keepdims=True) / total for gaps in self._gaps]
-        return np.concatenate([accuracy, np.nanmean(recall, axis=1, keepdims=True), errors[1] - errors[0]], axis=1)
+        means = [np.nanmean(each, axis=1, keepdims=True) for each in (recall, f1[1] - f1[0])]
+        return np.concatenate([accuracy, *means, errors[1] - errors[0], recall], axis=1)

@@ -150,7 +150,10 @@ def _comparison(found: Comparison, names: list[str]) -> dict[str, Any]:
         "only_second_right": found.only_second,
         "both_wrong": found.neither,
         "mcnemar_p": found.p,
-        "second_minus_first": {name: getattr(found, name).to_json() for name in ("accuracy", "macro_recall", "ece")},
+        "second_minus_first": {
+            **{name: getattr(found, name).to_json() for name in ("accuracy", "macro_recall", "macro_f1", "ece")},
+            "recall": {name: each.to_json() for name, each in found.recalls.items()},
+        },
     }
 
 

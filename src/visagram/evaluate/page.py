@@ -39,7 +39,9 @@ def _comparison(result: Result) -> str:
         for name, estimate in (
             ("accuracy", found.accuracy),
             ("macro recall", found.macro_recall),
+            ("macro F1", found.macro_f1),
             ("calibration error", found.ece),
+            *((f"recall, {name}", each) for name, each in found.recalls.items()),
         )
     ]
     return f"""<section aria-labelledby="comparison">

@@ -31,11 +31,12 @@ def face_weights(targets: Tensor, rare: float) -> Tensor:
     return weights / weights.mean()
 
 
-def prior_shift(targets: Tensor, weights: Tensor) -> Tensor:
-    """(7,) float32 logarithm of how much the draw raises each expression's share."""
+def prior_shift(targets: Tensor, weights: Tensor, real: int | None = None) -> Tensor:
+    """(7,) float32 logarithm of how much the draw raises each expression's share among the first `real` faces, None
+    for all: generated ones behind them are part of the draw and not of the world."""
     votes = targets.double()
-    drawn = (votes * weights.view(-1, 1)).mean(dim=0)
-    return (drawn.clamp(min=1e-9) / votes.mean(dim=0).clamp(min=1e-9)).log().float()
+    drawn = (votes * weights.view(-1, 1)).sum(dim=0) / weights.sum()
+    return (drawn.clamp(min=1e-9) / votes[:real].mean(dim=0).clamp(min=1e-9)).log().float()
 
 
 def order(weights: Tensor, draws: Draws) -> Tensor:

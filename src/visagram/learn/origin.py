@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from visagram.evaluate.data import SHEETS
 from visagram.learn.checkpoint import FinishedRun
+from visagram.learn.data import Faces48
 from visagram.learn.recipes import Recipe
 
 FERPLUS = "4949d3cc69ce2dc4748ac67f11a50016ae10550642c76d1ba73f1e7839e35c49"
@@ -37,6 +38,14 @@ VGGFACE2 = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Faces that do not exist. facts: how many (`faces`), of which expressions, made by what."""
+
+    faces: Faces48
+    facts: Mapping[str, Any]
+
+
 def named(data: Path) -> Origin:
     """Where the faces in `data` come from, of a model that learned from nothing else."""
     return Origin(data.resolve().name, hashlib.sha256((data / SHEETS).read_bytes()).hexdigest() == FERPLUS)
@@ -45,20 +54,30 @@ def named(data: Path) -> Origin:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """name: of the data's folder. ferplus: whether it is FER+. teachers: what was learned from beside it, or begun
-    with. pretrained: whether the face embedding is among what it comes from."""
+    with. pretrained: whether the face embedding is among what it comes from. generated: what is said of the faces among
+    the data that do not exist."""
 
     name: str
     ferplus: bool
     teachers: tuple[dict[str, str], ...] = ()
     pretrained: bool = False
+    generated: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: Path, recipe: Recipe, teachers: Sequence[FinishedRun], begun: FinishedRun | None) -> Origin:
+    def of(
+        cls,
+        data: Path,
+        recipe: Recipe,
+        teachers: Sequence[FinishedRun],
+        begun: FinishedRun | None,
+        generated: Generated | None = None,
+    ) -> Origin:
         told = [("teacher", run) for run in teachers] + [("start", run) for run in (begun,) if run is not None]
         return dataclasses.replace(
             named(data),
             teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
             pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told))),
+            generated=generated.facts if generated else {},
         )
 
     @property
@@ -76,4 +95,7 @@ class Origin:
         }
         if self.pretrained:
             found["trained_on"] += "; learned also from a network that was trained on VGGFace2"
+        if self.generated:
+            found["trained_on"] += f"; and on {self.generated['faces']:,} generated faces"
+            found["generated"] = dict(self.generated)
         return found | ({"teachers": list(self.teachers)} if self.teachers else {})

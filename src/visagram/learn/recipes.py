@@ -38,7 +38,8 @@ class Recipe:
     `compensate`: share of that shift taken back out of the posteriors, see `balance.py`.
     distil: weight of the teacher's posteriors against the votes, where the run has teachers; softness: the temperature
     at which they are compared.
-    ema_steps: length of the running average of weights.
+    ema_steps: length of the running average of weights. return_to_start: share of the way that a run which began with
+    another one's weights goes back to them at its end.
     fold: None trains on the split `train` and judges on `validation`; k of 0..4 is one fold of a cross-validation over
     both. share: part of the training faces that is used, for trials.
     eight_bits: whether the file computes in 8-bit integers; half_weights: whether it only keeps its weights in half
@@ -70,6 +71,7 @@ class Recipe:
     distil: float = 0.7
     softness: float = 1.5
     ema_steps: float = 100.0
+    return_to_start: float = 0.0
     seed: int = 0
     fold: int | None = None
     share: float = 1.0
@@ -104,6 +106,9 @@ _SMALL = Recipe(
 RECIPES = {
     "small": _SMALL,
     "sibling": dataclasses.replace(_SMALL, name="sibling", epochs=42, calm_epochs=4, strength=0.6),
+    "finetune": dataclasses.replace(
+        _SMALL, name="finetune", epochs=6, calm_epochs=3, peak_rate=3e-4, strength=0.6, mixup=0.2, return_to_start=0.3
+    ),
     "teacher": Recipe(
         name="teacher",
         architecture="faceres",
@@ -133,4 +138,5 @@ RECIPES = {
     ),
 }
 """`small`: the embedded model. `teacher` and `sibling`: what it learns from, a fine-tuned face embedding and the same
-network with less augmentation, which is better on clean faces. `tiny`: for tests."""
+network with less augmentation, which is better on clean faces. `finetune`: goes on from the embedded model at a low
+rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for tests."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,7 @@ from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
 from visagram.learn.machine import has_bfloat16, keep_memory
-from visagram.learn.origin import Origin
+from visagram.learn.origin import Generated, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 
@@ -56,19 +57,21 @@ def train(
     *,
     teachers: Sequence[Path] = (),
     start: Path | None = None,
+    generated: Generated | None = None,
     say: Callable[[str], None] = lambda _: None,
     checkpoint_seconds: float = 120.0,
 ) -> Path:
     """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there.
 
-    teachers: folders of finished runs to learn from. start: that of one of the same network to begin with. say: told a
+    teachers: folders of finished runs to learn from. start: that of one of the same network to begin with. generated:
+    faces that do not exist, to learn from beside the real ones until the calm epochs. say: told a
     sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
     """
     keep_memory()
     faces, held_out = divide(data, recipe.fold)
     masters = distil.Teachers.open(teachers, data, held_out)
     begun = None if start is None else distil.unspoilt(start, data, held_out)
-    run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun)
+    run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun, generated)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,9 +79,14 @@ def train(
     if run.step < run.steps:
         soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
         run.learn(soft, progress, say, checkpoint_seconds)
-    origin = Origin.of(data, recipe, masters.runs, begun)
     path = export(
-        run.averaged, recipe, origin=origin, faces=run.faces, held_out=held_out, history=run.history, folder=output
+        run.averaged,
+        recipe,
+        origin=Origin.of(data, recipe, masters.runs, begun, generated),
+        faces=run.faces,
+        held_out=held_out,
+        history=run.history,
+        folder=output,
     )
     Checkpoint.load(output / CHECKPOINT).learned().save(output / WEIGHTS)
     return path
@@ -95,9 +103,13 @@ class Run:
         path: Path,
         teachers: tuple[str, ...],
         begun: FinishedRun | None,
+        generated: Generated | None = None,
     ) -> None:
         self.recipe, self.path, self.held_out = recipe, path, held_out.select(held_out.votes.majority)
-        self.data, self.teachers, self.start = faces.digest(), teachers, begun.digest if begun else ""
+        # The generated faces, if any, lie behind the real ones.
+        self.generated = generated.faces if generated else faces.select(np.zeros(len(faces), bool))
+        self.data = faces.joined(self.generated).digest() if generated else faces.digest()
+        self.teachers, self.start, self._begun = teachers, begun.digest if begun else "", begun
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         stored = Checkpoint.load(path) if path.exists() else None
         if stored is not None:
@@ -116,7 +128,7 @@ class Run:
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.eval()
         self.optimiser = _optimiser(self.network, recipe)
-        self.steps_per_epoch = max(1, len(faces) // recipe.batch)
+        self.steps_per_epoch = max(1, (len(faces) + len(self.generated)) // recipe.batch)
         self.steps = self.steps_per_epoch * recipe.epochs
         self.step, self.history = 0, list[Epoch]()
         self.loss_sum, self.seconds = 0.0, 0.0
@@ -126,23 +138,35 @@ class Run:
         self._pairs = list(zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True))
 
     def learn(self, soft: Tensor | None, progress: Progress, say: Callable[[str], None], every: float) -> None:
-        """Run the steps that are left. soft: (n, 7) the teachers' posteriors of the faces. every: seconds between
+        """Run the steps that are left. soft: (n, 7) the teachers' posteriors of the real faces. every: seconds between
         checkpoints."""
-        luma = torch.from_numpy(self.faces.luma).unsqueeze(1).to(self.device)
-        targets = [torch.from_numpy(self.faces.targets()).to(self.device)]
-        weights = balance.face_weights(targets[0].cpu(), self.recipe.rare)
-        shift = balance.prior_shift(targets[0].cpu(), weights).to(self.device) * self.recipe.compensate
+        faces, real = self.faces.joined(self.generated), len(self.faces)
+        luma = torch.from_numpy(faces.luma).unsqueeze(1).to(self.device)
+        votes = torch.from_numpy(faces.targets())
+        targets = [votes.to(self.device)]
+        weights = balance.face_weights(votes, self.recipe.rare)
+        real_alone = torch.where(torch.arange(len(faces)) < real, weights, 0.0)
+        shifts = [
+            balance.prior_shift(votes, each, real).to(self.device) * self.recipe.compensate
+            for each in (weights, real_alone)
+        ]
         if soft is not None:
+            # Of a generated face the teachers are not asked: what it shows was decided before it was made.
+            soft = torch.cat([soft, votes[real:]])
             targets.append(distil.softened(soft, self.recipe.softness).to(self.device))
         order, saved, began, before = torch.empty(0), time.monotonic(), time.monotonic(), self.step
         for step in range(self.step, self.steps):
             epoch, at = divmod(step, self.steps_per_epoch)
+            calm = self._is_calm(step)
             if step == before or at == 0:
-                order = balance.order(weights, Draws(self.recipe.seed, ORDER, epoch)).to(self.device)
+                drawn = real_alone if calm else weights
+                order = balance.order(drawn, Draws(self.recipe.seed, ORDER, epoch)).to(self.device)
             started = time.monotonic()
-            self.loss_sum += self._descend(step, luma, targets, order[at * self.recipe.batch :], shift)
+            self.loss_sum += self._descend(step, luma, targets, order[at * self.recipe.batch :], shifts[calm])
             self.seconds += time.monotonic() - started
             self.step = step + 1
+            if self.step == self.steps:
+                self._return()
             if at + 1 == self.steps_per_epoch:
                 self._close_epoch(epoch)
                 left = (time.monotonic() - began) / (self.step - before) * (self.steps - self.step)
@@ -153,10 +177,22 @@ class Run:
                 saved = time.monotonic()
             progress("train", self.step, self.steps)
 
+    def _is_calm(self, step: int) -> bool:
+        return step >= self.steps - self.recipe.calm_epochs * self.steps_per_epoch
+
+    @torch.no_grad()
+    def _return(self) -> None:
+        """At the end, go some of the way back to where the run began (Wortsman et al. 2022, arXiv 2109.01903)."""
+        if self._begun is not None and self.recipe.return_to_start:
+            begun = self._begun.network.state_dict()
+            for name, ours in self.averaged.state_dict().items():
+                if ours.is_floating_point():
+                    ours.lerp_(begun[name].to(ours), self.recipe.return_to_start)
+
     def _descend(self, step: int, luma: Tensor, targets: list[Tensor], order: Tensor, shift: Tensor) -> float:
         """One step of the optimiser; returns its loss."""
         recipe = self.recipe
-        calm = step >= self.steps - recipe.calm_epochs * self.steps_per_epoch
+        calm = self._is_calm(step)
         paired = calm and recipe.consistency > 0
         chosen = order[: recipe.batch // 2].repeat(2) if paired else order[: recipe.batch]
         draws = Draws(recipe.seed, STEP, step, device=self.device)
