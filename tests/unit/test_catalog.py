@@ -81,8 +81,8 @@ def test_no_card_of_what_is_not_there(tmp_path):
 
 def test_a_server_offers_what_is_installed_and_nobodys_files(monkeypatch):
     monkeypatch.setitem(catalog.EXTRAS, "deepface", ("no_such_package",))
-    assert offered("expression", "visagram") == ["visagram"]
-    assert offered("expression", "onnx:mine.onnx") == ["visagram", "onnx:mine.onnx"]
+    assert offered("expression", "visagram") == ["visagram", "visagram-teacher"]
+    assert offered("expression", "onnx:mine.onnx") == ["visagram", "visagram-teacher", "onnx:mine.onnx"]
     check_offered("visagram", "visagram", "visagram")
     for emotion, detector in (
         ("onnx:/etc/passwd", "visagram"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,3 +61,25 @@ def fetch_model(
     with Screen(quiet=quiet) as screen:
         place = fetch(name, settings.models_folder, settings.offline, lambda *how: screen.progress("fetch", *how))
     sys.stdout.write(f"{place}\n")
+
+
+def promote_model(
+    source: Annotated[str, typer.Argument(help="Folder of a training run, or an ONNX file with its card beside it.")],
+    reason: Annotated[str, typer.Option(help="Why, for those who come after.")] = "by hand",
+    _debug: Debug = False,
+) -> None:
+    """Have visagram stand for this expression model from now on; visagram models rollback takes that back."""
+    from visagram.models.promotion import promote
+
+    card = promote(Path(source), Settings.load().models_folder, reason)
+    sys.stdout.write(f"visagram is {card.sha256[:12]} now, from {source}\n")
+
+
+def rollback_model(
+    _debug: Debug = False,
+) -> None:
+    """Have visagram stand for the model that it stood for before the last promotion."""
+    from visagram.models.promotion import rollback
+
+    card = rollback(Settings.load().models_folder)
+    sys.stdout.write(f"visagram is {card.sha256[:12]} again\n")

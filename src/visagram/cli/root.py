@@ -13,7 +13,7 @@ from visagram import __version__
 from visagram.cli.analyze import analyze
 from visagram.cli.data import check
 from visagram.cli.evaluate import evaluate
-from visagram.cli.models import fetch_model, list_models, show_model
+from visagram.cli.models import fetch_model, list_models, promote_model, rollback_model, show_model
 from visagram.cli.sample import sample
 from visagram.cli.serve import serve
 from visagram.cli.shared import HELP, INTERRUPTED, SOME_FAILED, USAGE
@@ -31,6 +31,8 @@ models = typer.Typer(name="models", help=list_models.__doc__, invoke_without_com
 models.callback()(list_models)
 models.command("show")(show_model)
 models.command("fetch")(fetch_model)
+models.command("promote")(promote_model)
+models.command("rollback")(rollback_model)
 
 synth = typer.Typer(
     name="synth",

@@ -78,8 +78,10 @@ def _accepted(folder: Path) -> Any:
 
 
 def _run(folder: Path) -> Path:
-    """The folder of a run; `visagram` stands for what the embedded model has learned."""
-    from visagram.learn.checkpoint import WEIGHTS
-    from visagram.models.card import EMBEDDED
+    """The folder of a run; `visagram` stands for what the model in force has learned."""
+    from visagram.models.promotion import current
+    from visagram.settings import Settings
 
-    return EMBEDDED / WEIGHTS if str(folder) == "visagram" else folder
+    if str(folder) != "visagram":
+        return folder
+    return current(Settings.load().models_folder).file.with_suffix(".safetensors")

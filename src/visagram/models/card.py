@@ -45,9 +45,9 @@ class Card:
         return kept | {key: self.facts[key] for key in more if key in self.facts}
 
 
-def read_card(name: str, folder: Path = EMBEDDED) -> Card:
-    """The card of a model. Raises `ModelError` where it is missing or does not make sense."""
-    return _card(folder / f"{name}.json", REINSTALL)
+def read_card(name: str, folder: Path = EMBEDDED, remedy: str = REINSTALL) -> Card:
+    """The card of a model. remedy: for a message. Raises `ModelError` where it is missing or does not make sense."""
+    return _card(folder / f"{name}.json", remedy)
 
 
 def read_own_card(file: Path) -> Card:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagram.errors import MissingExtra, UsageError
+from visagram.models import promotion
 from visagram.models.card import (
     DETECTOR,
     EMBEDDED,
@@ -85,7 +86,7 @@ class Choice:
 def choices() -> tuple[Choice, ...]:
     """All models that have a name of their own, those that come with Visagram first."""
     return (
-        Choice(OURS, EXPRESSION, "", lambda _: read_card(EMOTION), _nothing),
+        Choice(OURS, EXPRESSION, "", promotion.current, _nothing),
         Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
         Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
         Choice(TEACHER, EXPRESSION, "", lambda _: read_card(TEACHER), _nothing),

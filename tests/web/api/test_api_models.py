@@ -63,9 +63,10 @@ def test_the_form_tells_of_every_model_what_it_costs_and_how_good_it_is(world, m
     monkeypatch.setitem(catalog.EXTRAS, "deepface", ())
     form = world.get("/settings").json
     choices = {item["name"]: item["choices"] for item in form["items"]}
-    assert choices["emotion"] == ["visagram", "deepface"]
+    assert choices["emotion"] == ["visagram", "visagram-teacher", "deepface"]
     assert choices["detector"] == ["visagram", "deepface-retinaface"]
-    ours, deepface = form["models"]["emotion"]
+    ours, teacher, deepface = form["models"]["emotion"]
+    assert (teacher["choice"], teacher["cost"]) == ("visagram-teacher", "comes with Visagram")
     assert (ours["choice"], ours["name"], ours["cost"]) == ("visagram", "visagram-emotion", "comes with Visagram")
     assert ours["accuracy"] > 0.9 and "FER+" in ours["measured_on"]
     assert (deepface["accuracy"], deepface["speed"], deepface["available"]) == (0.57, "1.2 ms a face", True)
@@ -82,8 +83,8 @@ def test_the_original_is_offered_where_deepface_is_installed_and_else_says_why_n
     original = form["presets"]["original"]
     assert original["available"] is False
     assert "pip install 'visagram[deepface]'" in original["why"]
-    assert {item["name"]: item["choices"] for item in form["items"]}["emotion"] == ["visagram"]
-    deepface = form["models"]["emotion"][1]
+    assert {item["name"]: item["choices"] for item in form["items"]}["emotion"] == ["visagram", "visagram-teacher"]
+    deepface = form["models"]["emotion"][-1]
     assert (deepface["choice"], deepface["available"], deepface["why"]) == ("deepface", False, original["why"])
     answer = world.post("/analyses", {"video_id": fresh[0], "preset": "original"})
     assert problem(answer, 422, "usage")
@@ -96,7 +97,7 @@ def test_a_server_that_fetches_nothing_offers_what_it_has_and_says_what_is_missi
     found = form(settings)
     assert found["presets"]["original"]["available"] is False
     for model, file in (("emotion", "facial_expression_model_weights.onnx"), ("detector", "retinaface.onnx")):
-        other = found["models"][model][1]
+        other = found["models"][model][-1]
         assert file in other["why"] and "visagram models fetch" in other["why"]
         assert str(tmp_path) not in str(other)
         (tmp_path / file).write_bytes(b"\x08")
