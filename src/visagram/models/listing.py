@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from visagram.errors import UsageError, VisagramError
 from visagram.export.words import size
-from visagram.models.card import Card
+from visagram.models.card import EMBEDDED, Card
 from visagram.models.catalog import EXPRESSION, HF, OURS, OWN, SETTINGS, Choice, choices, find
 from visagram.models.fetch import Watch
 from visagram.models.reading import read
@@ -130,8 +130,10 @@ def _offered_by_its_owner(choice: Choice, folder: Path, offline: bool) -> Offer:
 
 
 def _cost(choice: Choice, card: Card) -> str:
-    if choice.name == OURS:
+    if card.file.parent == EMBEDDED:
         return "comes with Visagram"
+    if choice.name == OURS:
+        return "was promoted here"
     if card.sha256:
         return "is on this machine"
     sources, most = card.facts.get("sources"), card.facts.get("most_bytes")

@@ -103,7 +103,7 @@ def test_a_server_that_fetches_nothing_offers_what_it_has_and_says_what_is_missi
         (tmp_path / file).write_bytes(b"\x08")
     found = form(settings)
     assert found["presets"]["original"]["available"] is True
-    assert [model["available"] for models in found["models"].values() for model in models] == [True] * 4
+    assert [model["available"] for models in found["models"].values() for model in models] == [True] * 5
 
 
 def test_a_servers_own_model_is_shown_and_offered(tmp_path):
