@@ -13,6 +13,7 @@ from visagram import __version__
 from visagram.cli.analyze import analyze
 from visagram.cli.data import check
 from visagram.cli.evaluate import evaluate
+from visagram.cli.improve import improve
 from visagram.cli.models import fetch_model, list_models, promote_model, rollback_model, show_model
 from visagram.cli.sample import sample
 from visagram.cli.serve import serve
@@ -54,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=HELP,
 )
-for command in (analyze, train, evaluate, serve, sample):
+for command in (analyze, train, evaluate, improve, serve, sample):
     app.command()(command)
 for group in (data, models, synth):
     app.add_typer(group)

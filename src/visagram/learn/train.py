@@ -70,7 +70,7 @@ def train(
     keep_memory()
     faces, held_out = divide(data, recipe.fold)
     masters = distil.Teachers.open(teachers, data, held_out)
-    begun = None if start is None else distil.unspoilt(start, data, held_out)
+    begun = None if start is None else distil.unspoilt(start, data, held_out, elsewhere=True)
     run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun, generated)
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Shape:
     hidden: int = 1152
     layers: int = 6
     told: int = 128
-    dropout: float = 0.1
+    dropout: float = 0.15
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Shape:

@@ -36,13 +36,13 @@ class Recipe:
     variance: float = 2e-3
     adversary: float = 0.03
     adversary_from: float = 0.35
-    variants: int = 8
-    flow_steps: int = 20000
+    variants: int = 4
+    flow_steps: int = 12000
     flow_batch: int = 512
     flow_rate: float = 1e-3
     fall: float = 0.4
     sharpen: float = 2.0
-    rare: float = 0.6
+    rare: float = 0.5
     unlabelled: float = 0.1
     late: float = 0.3
     keep: float = 0.9995

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,6 +21,7 @@ from visagram.core.geometry import CROP
 from visagram.core.types import Progress
 from visagram.errors import DataError
 from visagram.evaluate.data import TRAIN
+from visagram.evaluate.duplicates import Prints, clusters
 from visagram.files import output_error
 from visagram.learn import balance
 from visagram.learn.checkpoint import WEIGHTS, finished
@@ -242,7 +244,9 @@ class Flowing(_Learning):
         self._copies = len(latents) // len(faces)
         votes = torch.from_numpy(faces.targets()).pow(recipe.sharpen)
         self._targets = votes / votes.sum(dim=1, keepdim=True)
-        self._weights = balance.face_weights(self._targets, recipe.rare)
+        # A photograph that the data hold ten times would be learned by heart.
+        alike = torch.from_numpy(np.bincount(shown := clusters(Prints.of(faces.luma)))[shown])
+        self._weights = balance.face_weights(self._targets, recipe.rare) / alike
         torch.manual_seed(recipe.seed + 1)
         self.network, self.averaged = Flow(recipe.shape), Flow(recipe.shape)
         self.averaged.load_state_dict(self.network.state_dict())

@@ -1,0 +1,252 @@
+"""The loop: find the weak expression, make faces for it, fine-tune, prove it, promote it.
+
+One file, top to bottom. The work lies in a folder, and the same command goes on where an interrupted one stopped:
+
+    OUT/plan.json       what the model in force is weak at, and what is wanted
+    OUT/faces/          generated and selected faces
+    OUT/model/          the fine-tuned candidate
+    OUT/verdict.json    figures of both on two sets of real faces, and the decision
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visagram import __version__
+from visagram.core.types import EXPRESSIONS, Progress
+from visagram.errors import Conflict, DataError
+from visagram.evaluate import data as labelled
+from visagram.evaluate.compare import Comparison
+from visagram.evaluate.data import TRAIN, Labelled
+from visagram.evaluate.json import to_json as evaluation_json
+from visagram.evaluate.metrics import Figures
+from visagram.evaluate.run import Result, evaluate, open_models
+from visagram.files import output_error, replace_file
+from visagram.learn.data import VALIDATION, divide
+from visagram.learn.recipes import Recipe
+from visagram.learn.train import train
+from visagram.models import promotion
+from visagram.settings import Settings
+from visagram.synth.collection import open_collection, read_collection
+from visagram.synth.finder import FaceFinder
+from visagram.synth.gate import Verdict, decide
+from visagram.synth.generate import generate
+from visagram.synth.generator import Generator
+from visagram.synth.plan import Need, plan
+from visagram.synth.selection import Selection, known_faces, open_judge, select
+from visagram.synth.training import accepted_faces
+from visagram.workers import Workers
+
+SCHEMA = "visagram-improvement/1"
+PLAN, FACES, MODEL, VERDICT = "plan.json", "faces", "model", "verdict.json"
+SPARE = 1.5
+"""Faces that are made for each one wanted, at first and again while too few are accepted."""
+MOST_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the loop is to do. ratio: generated faces to each real one of an expression that wants them. recipe: of the
+    fine-tuning. judge: name of the model that selects. second: data on which the candidate must not be worse, None for
+    half of the validation faces. guidance: of the generator, None for its own."""
+
+    ratio: float
+    recipe: Recipe
+    judge: str
+    seed: int = 0
+    second: Path | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    verdict: Verdict
+    needs: tuple[Need, ...]
+    candidate: Path
+
+
+class Improvement:
+    """One pass of the loop over the sheets in `data`, in the folder `output`. Raises what its parts raise."""
+
+    def __init__(
+        self,
+        data: Path,
+        output: Path,
+        settings: Settings,
+        wishes: Wishes,
+        progress: Progress,
+        say: Callable[[str], None],
+    ) -> None:
+        self._data, self._output, self._settings, self._wishes = data, output, settings, wishes
+        self._progress, self._say = progress, say
+        self._current = promotion.current(settings.models_folder)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(output, error) from error
+
+    def run(self, generator: Generator) -> Outcome:
+        """Everything up to the decision; whoever calls promotes."""
+        with Workers(self._settings) as workers:
+            first, second = self._held_out()
+            needs = self._planned(first, workers)
+            if not needs:
+                reasons = ("No expression is rare or weak: nothing is to be improved.",)
+                return Outcome(Verdict(False, reasons), (), self._output / MODEL)
+            if not self._make(generator, needs):
+                reasons = ("No generated face was accepted: there is nothing new to learn from.",)
+                return Outcome(Verdict(False, reasons), tuple(needs), self._output / MODEL)
+            candidate = self._fine_tune()
+            results = [self._compared(candidate, part, workers) for part in (first, second)]
+        better, not_worse = (_comparison(result) for result in results)
+        verdict = decide(better, not_worse, [need.expression for need in needs])
+        self._record(needs, results, verdict)
+        return Outcome(verdict, tuple(needs), candidate)
+
+    def _held_out(self) -> tuple[Labelled, Labelled]:
+        """The faces on which the candidate must be better, and those on which it must not be worse."""
+        held_out = labelled.read(self._data, split=VALIDATION)
+        if self._wishes.second is not None:
+            return held_out, labelled.read(self._wishes.second)
+        half = np.random.default_rng(self._wishes.seed).permutation(len(held_out)) % 2 == 0
+        return _part(held_out, half, "first half"), _part(held_out, ~half, "second half")
+
+    def _planned(self, first: Labelled, workers: Workers) -> list[Need]:
+        """The plan of this folder. Raises `Conflict` where it was made for another model or other wishes."""
+        self._say(f"The model in force is {self._current.sha256[:12]}.")
+        wishes = {"ratio": self._wishes.ratio, "seed": self._wishes.seed, "judge": self._wishes.judge}
+        mine = {"model": self._current.sha256, "data": labelled.read(self._data, split=TRAIN).name, **wishes}
+        path = self._output / PLAN
+        if path.is_file():
+            stored = _stored(path)
+            if {name: stored.get(name) for name in mine} != mine:
+                raise Conflict(f"{path} was made for another model, other data or other wishes: choose another folder.")
+            needs = [Need(**need) for need in stored["needs"]]
+        else:
+            figures = self._measured(first, workers)
+            # Of the faces that a training sees.
+            training, _ = divide(self._data, None)
+            counted = np.bincount(training.votes.labels[training.votes.majority], minlength=len(EXPRESSIONS))
+            needs = plan(figures, dict(zip(EXPRESSIONS, counted.tolist(), strict=True)), self._wishes.ratio)
+            whole = {"schema": SCHEMA, **mine, "needs": [dataclasses.asdict(need) for need in needs]}
+            with replace_file(path) as partial:
+                partial.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
+        for need in needs:
+            self._say(f"{need}.")
+        return needs
+
+    def _measured(self, part: Labelled, workers: Workers) -> Figures:
+        with open_models([self._named(self._current.file)], self._settings, looks=False) as models:
+            found = evaluate(models, part, workers, cropped=True, seed=0, progress=self._progress)
+        return found.evaluations[0].figures
+
+    def _make(self, generator: Generator, needs: Sequence[Need]) -> int:
+        """Generate and select until enough are accepted, or it is plain that there will not be; returns how many."""
+        folder, judge = self._output / FACES, open_judge(self._wishes.judge, self._settings)
+        known, finder = known_faces(self._data, self._progress), FaceFinder()
+        wanted = {need.expression: need.wanted for need in needs}
+        try:
+            for turn in range(1, MOST_ROUNDS + 1):
+                for expression, number in wanted.items():
+                    if turn > 1 and _accepted(folder, expression) >= number:
+                        continue
+                    count = max(1, round(SPARE * turn * number))
+                    generate(
+                        generator,
+                        expression,
+                        count,
+                        self._wishes.seed,
+                        folder,
+                        self._progress,
+                        guidance=self._wishes.guidance,
+                    )
+                with open_collection(folder, must_exist=True) as faces:
+                    select(faces, Selection(judge, finder, known, most=wanted), self._progress)
+                if all(_accepted(folder, expression) >= number for expression, number in wanted.items()):
+                    break
+        finally:
+            judge.close()
+        accepted = {expression: _accepted(folder, expression) for expression in wanted}
+        for expression, number in wanted.items():
+            self._say(f"{expression}: {accepted[expression]:,} of {number:,} generated faces accepted.")
+        return sum(accepted.values())
+
+    def _fine_tune(self) -> Path:
+        """The candidate's ONNX file."""
+        start = self._current.file.with_suffix(".safetensors")
+        if not start.is_file():
+            raise DataError(f"{self._current.file} has no weights beside it to go on from: roll it back first.")
+        return train(
+            self._data,
+            self._output / MODEL,
+            dataclasses.replace(self._wishes.recipe, seed=self._wishes.seed),
+            self._progress,
+            start=start,
+            generated=accepted_faces(self._output / FACES),
+            say=self._say,
+        )
+
+    def _compared(self, candidate: Path, part: Labelled, workers: Workers) -> Result:
+        """The model in force and the candidate on the same faces."""
+        names = [self._named(self._current.file), self._named(candidate)]
+        with open_models(names, self._settings, looks=False) as models:
+            return evaluate(models, part, workers, cropped=True, seed=0, progress=self._progress)
+
+    def _record(self, needs: Sequence[Need], results: Sequence[Result], verdict: Verdict) -> None:
+        whole = {
+            "schema": SCHEMA,
+            "visagram": __version__,
+            "promote": verdict.promote,
+            "reasons": list(verdict.reasons),
+            "model": self._current.sha256,
+            "needs": [dataclasses.asdict(need) for need in needs],
+            "first": evaluation_json(results[0]),
+            "second": evaluation_json(results[1]),
+        }
+        with replace_file(self._output / VERDICT) as partial:
+            partial.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n", "utf-8")
+
+    @staticmethod
+    def _named(file: Path) -> str:
+        return f"onnx:{file}"
+
+
+def _accepted(folder: Path, expression: str) -> int:
+    return sum(record.accepted and record.expression == expression for record in read_collection(folder))
+
+
+def _comparison(result: Result) -> Comparison:
+    assert result.comparison is not None
+    return result.comparison
+
+
+def _part(data: Labelled, keep: NDArray[np.bool_], name: str) -> Labelled:
+    """Some of labelled pictures."""
+    places = np.flatnonzero(keep)
+    return dataclasses.replace(
+        data,
+        name=f"{data.name}, {name}",
+        pictures=tuple(data.pictures[k] for k in places),
+        labels=data.labels[keep],
+        votes=None if data.votes is None else data.votes[keep],
+        cells=None if data.cells is None else data.cells[keep],
+        groups=None if data.groups is None else tuple(data.groups[k] for k in places),
+    )
+
+
+def _stored(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict) or found["schema"] != SCHEMA:
+            raise ValueError("it has another schema")
+        return found
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be used ({error}): remove it to plan again.") from error

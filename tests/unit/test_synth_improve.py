@@ -1,0 +1,172 @@
+"""The whole loop on a few faces: from the weak expression to the decision, interrupted and resumed."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data as pictures
+
+from sheets import COLUMNS, OTHERS, ROWS, VOTES, write
+from visagram.core.geometry import CROP
+from visagram.core.types import EXPRESSIONS
+from visagram.errors import Conflict, DataError
+from visagram.learn.recipes import RECIPES
+from visagram.models.card import TEACHER
+from visagram.models.promotion import current
+from visagram.settings import Settings
+from visagram.synth.collection import open_collection, read_collection
+from visagram.synth.generator import Face, image_seed
+from visagram.synth.improve import FACES, PLAN, VERDICT, Improvement, Wishes
+from visagram.synth.training import accepted_faces
+
+SHORT = RECIPES["finetune"].lasting(2)
+
+
+def portrait(seed, spread=1.0):
+    """A smiling woman in the light, framing and resolution of `seed`; with more spread no two are copies."""
+    random = np.random.default_rng(seed)
+    grey = cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    x, y = 224 + spread * random.uniform(-6, 6), 125 + spread * random.uniform(-6, 6)
+    half = 66 * np.exp(spread * random.uniform(-0.1, 0.1))
+    turned = cv2.getRotationMatrix2D((x, y), spread * random.uniform(-14, 14), CROP / 2 / half)
+    turned[:, 2] += CROP / 2 - np.array([x, y])
+    face = cv2.warpAffine(grey, turned, (CROP, CROP), flags=cv2.INTER_AREA)
+    ramp = np.linspace(-1, 1, CROP)[:, None] * random.uniform(-1, 1) + np.linspace(-1, 1, CROP) * random.uniform(-1, 1)
+    clouds = cv2.resize(random.normal(0, 1, (5, 5)), (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+    face = face * random.uniform(0.7, 1.1) + spread * (45 * ramp + 12 * clouds)
+    return np.clip(face, 0, 255).astype(np.uint8)
+
+
+class Portraits:
+    """A generator that always makes her smile, whatever it is asked for."""
+
+    name, facts = "portraits", {"name": "portraits", "sha256": "cd" * 32}
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, expression, count, seed, *, first=0, guidance=None, steps=None):
+        self.asked += [expression] * (count - first)
+        for number in range(first, count):
+            own = image_seed(seed, expression, number)
+            yield Face(portrait(own, 2.5), number, own)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def sheets(tmp_path_factory):
+    """A hundred times her smile; people call eight of ten something else, and few of them happy."""
+    folder = tmp_path_factory.mktemp("improve") / "sheets"
+    folder.mkdir()
+    faces = np.stack([portrait(k) for k in range(ROWS * COLUMNS)]).reshape(ROWS, COLUMNS, CROP, CROP)
+    cv2.imwrite(str(folder / "sheet.png"), faces.swapaxes(1, 2).reshape(ROWS * CROP, COLUMNS * CROP))
+    rows = []
+    for number in range(ROWS * COLUMNS):
+        row, column = divmod(number, COLUMNS)
+        label = "happy" if number % 25 == 1 else [e for e in EXPRESSIONS if e != "happy"][number // 3 % 6]
+        votes = dict.fromkeys([*VOTES.values(), *OTHERS], 0) | {VOTES[label]: 10}
+        split = "validation" if number % 3 == 0 else "train"
+        rows.append({"split": split, "sheet": "sheet.png", "row": row, "column": column} | votes)
+    rows[0] |= dict.fromkeys(VOTES.values(), 0) | {VOTES["happy"]: 10}
+    write(folder, rows)
+    return folder
+
+
+@pytest.fixture
+def improvement(sheets, tmp_path):
+    def make(folder="work", said=None, **more):
+        wishes = Wishes(ratio=1.0, recipe=SHORT, judge=TEACHER, **more)
+        settings = Settings(models=str(tmp_path / "models"))
+        said = [] if said is None else said
+        return Improvement(sheets, tmp_path / folder, settings, wishes, lambda *_: None, said.append)
+
+    return make
+
+
+def test_it_goes_from_the_weak_expression_to_a_decision(improvement, tmp_path):
+    said, generator = [], Portraits()
+    found = improvement(said=said).run(generator)
+    work = tmp_path / "work"
+    plan = json.loads((work / PLAN).read_text())
+    assert plan["model"] == current(tmp_path / "models").sha256
+    wanted = {need["expression"]: need["wanted"] for need in plan["needs"]}
+    assert "happy" in wanted and set(generator.asked) == set(wanted)
+    # She only ever smiles: for anything else nothing would be accepted.
+    records = list(read_collection(work / FACES))
+    assert {r.expression for r in records if r.accepted} == {"happy"}
+    assert sum(r.accepted for r in records) <= wanted["happy"]
+    card = json.loads((found.candidate.parent / "visagram-emotion.json").read_text())
+    assert card["generated"]["by_expression"] == {"happy": sum(r.accepted for r in records)}
+    verdict = json.loads((work / VERDICT).read_text())
+    assert verdict["promote"] is found.verdict.promote is False
+    assert verdict["reasons"] and {"comparison", "models"} <= set(verdict["first"])
+    assert any("accepted" in text for text in said)
+
+
+def test_an_interrupted_pass_goes_on_and_makes_nothing_twice(improvement, tmp_path):
+    class Killed(Exception):
+        pass
+
+    class Tired(Portraits):
+        def generate(self, expression, count, seed, **more):
+            for k, face in enumerate(super().generate(expression, count, seed, **more)):
+                if expression == "happy" and k == 2:
+                    raise Killed
+                yield face
+
+    with pytest.raises(Killed):
+        improvement().run(Tired())
+    before = {r.file: r.sha256 for r in read_collection(tmp_path / "work" / FACES)}
+    assert before
+    generator = Portraits()
+    improvement().run(generator)
+    after = {r.file: r.sha256 for r in read_collection(tmp_path / "work" / FACES)}
+    assert before.items() <= after.items() and len(generator.asked) == len(after) - len(before)
+    again = Portraits()
+    improvement().run(again)
+    assert again.asked == []
+
+
+def test_a_folder_of_another_plan_is_refused(improvement):
+    improvement().run(Portraits())
+    with pytest.raises(Conflict, match="other wishes"):
+        improvement(seed=1).run(Portraits())
+
+
+def test_without_an_accepted_face_nothing_is_trained(improvement, tmp_path):
+    class Noise(Portraits):
+        def generate(self, expression, count, seed, **more):
+            for face in super().generate(expression, count, seed, **more):
+                noise = np.random.default_rng(face.seed).integers(0, 255, (CROP, CROP), np.uint8)
+                yield Face(noise, face.number, face.seed)
+
+    found = improvement().run(Noise())
+    assert not found.verdict.promote and "No generated face was accepted" in found.verdict.reasons[0]
+    assert not (tmp_path / "work" / "model").exists()
+
+
+def test_only_accepted_faces_are_data_and_large_ones_are_cut_out(tmp_path):
+    large = cv2.resize(portrait(1), (144, 144), interpolation=cv2.INTER_CUBIC)
+
+    class Large(Portraits):
+        def generate(self, expression, count, seed, **more):
+            for face in super().generate(expression, count, seed, **more):
+                yield Face(np.repeat(large[..., None], 3, axis=2), face.number, face.seed)
+
+    from visagram.synth.generate import generate
+    from visagram.synth.review import overrule
+
+    generate(Large(), "happy", 3, 0, tmp_path, lambda *_: None)
+    with pytest.raises(DataError, match="no accepted face"):
+        accepted_faces(tmp_path)
+    with open_collection(tmp_path) as faces:
+        overrule(faces, ["happy-0-00001.png"], "accepted")
+    found = accepted_faces(tmp_path)
+    assert found.faces.luma.shape == (1, CROP, CROP)
+    assert found.facts["by_expression"] == {"happy": 1} and found.facts["generators"][0]["name"] == "portraits"
+    assert found.faces.votes.labels.tolist() == [EXPRESSIONS.index("happy")]
