@@ -89,6 +89,16 @@ class Report:
 
         return summary(self)
 
+    def account(self) -> str:
+        """One plain paragraph: who showed which apparent expression when."""
+        from dataclasses import asdict
+
+        from visagram.core.moments import moments
+        from visagram.export.account import account
+
+        found = moments(self.observations, [person.id for person in self.people], most=1)
+        return account(self.to_dict(), [asdict(each) for each in found])
+
     def __repr__(self) -> str:
         return self.summary()
 

@@ -18,6 +18,7 @@ from visagram.cli.models import fetch_model, list_models, promote_model, rollbac
 from visagram.cli.sample import sample
 from visagram.cli.serve import serve
 from visagram.cli.shared import HELP, INTERRUPTED, SOME_FAILED, USAGE
+from visagram.cli.summarise import summarise
 from visagram.cli.synth import generate, review, select
 from visagram.cli.synth import train as train_generator
 from visagram.cli.train import train
@@ -55,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=HELP,
 )
-for command in (analyze, train, evaluate, improve, serve, sample):
+for command in (analyze, train, evaluate, improve, summarise, serve, sample):
     app.command()(command)
 for group in (data, models, synth):
     app.add_typer(group)
