@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import shutil
 
 import numpy as np
+import pyexiv2
 import pytest
 import torch
+from PIL import Image
 
 from diffusion import SIDE, write_stable_diffusion
-from visagram.errors import GenerationFailed, ModelError, UsageError
+from factories import make_report
+from visagram.errors import Conflict, GenerationFailed, ModelError, UsageError
+from visagram.evaluate.marked import is_marked
 from visagram.synth.catalog import open_generator
+from visagram.synth.edit import edit, portrait
 from visagram.synth.generate import generate
 from visagram.synth.hub import UNSAFE, ImageToImage, TextToImage, fetch_model
 from visagram.synth.prompts import ACTIONS
@@ -99,6 +106,35 @@ def test_a_face_can_be_given_another_expression(folder):
     assert not np.array_equal(one.image, two.image)
     with pytest.raises(UsageError, match="strength"):
         list(editor.edit(picture, "happy", 1, 0, strength=0.0))
+
+
+def test_a_persons_face_is_edited_only_with_consent_and_marked_as_edited(folder, tmp_path):
+    result = tmp_path / "result"
+    report = make_report()
+    stream = io.BytesIO()
+    Image.new("RGB", (90, 120), (120, 90, 80)).save(stream, "JPEG")
+    shown = dataclasses.replace(report.people[0], thumbnail=stream.getvalue())
+    dataclasses.replace(report, people=(shown, *report.people[1:])).save(result, ["json", "parquet"])
+    picture = portrait(result, shown.id)
+    assert picture.shape == (512, 384, 3)
+    picture = picture[:SIDE, :SIDE]
+    editor = ImageToImage("tiny", folder)
+    out, more = tmp_path / "out", {"strength": 0.5, "steps": 4}
+    with pytest.raises(UsageError, match="consent"):
+        edit(editor, picture, "happy", 2, 0, out, lambda *_: None, consent=False, **more)
+    assert not out.exists()
+    one, _ = edit(editor, picture, "happy", 2, 0, out, lambda *_: None, consent=True, **more)
+    assert one.parameters["consent"] is True and len(one.parameters["edited_from"]) == 64
+    read = pyexiv2.Image(str(out / one.file))
+    try:
+        assert read.read_xmp()["Xmp.iptcExt.DigitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+    finally:
+        read.close()
+    assert is_marked(out / one.file)
+    with pytest.raises(Conflict, match="already"):
+        edit(editor, picture, "happy", 2, 0, out, lambda *_: None, consent=True, **more)
+    with pytest.raises(UsageError, match="no person 9; it has 1, 2"):
+        portrait(result, 9)
 
 
 def test_without_a_network_it_says_what_to_download(tmp_path):

@@ -19,7 +19,7 @@ from visagram.cli.sample import sample
 from visagram.cli.serve import serve
 from visagram.cli.shared import HELP, INTERRUPTED, SOME_FAILED, USAGE
 from visagram.cli.summarise import summarise
-from visagram.cli.synth import generate, review, select
+from visagram.cli.synth import edit, generate, review, select
 from visagram.cli.synth import train as train_generator
 from visagram.cli.train import train
 from visagram.errors import VisagramError
@@ -43,6 +43,7 @@ synth = typer.Typer(
     context_settings=HELP,
 )
 synth.command("generate")(generate)
+synth.command("edit")(edit)
 synth.command("select")(select)
 synth.command("review")(review)
 synth.command("train")(train_generator)

@@ -167,3 +167,63 @@ def review(
             partial.write_text(page(faces), "utf-8")
         sys.stdout.write(summary(faces))
     sys.stdout.write(f"{folder / 'review.html'}\n")
+
+
+def edit(
+    result: Annotated[Path, typer.Argument(help="Folder of a result that shows the person.")],
+    expression: Annotated[
+        str, typer.Option("--emotion", help="Expression to give: angry, disgust, fear, happy, sad, surprise, neutral.")
+    ],
+    generator: Annotated[str, typer.Option(help="Image-to-image model: diffusers:<name or folder>.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the faces and their manifest.")],
+    person: Annotated[int, typer.Option(min=1, help="Number of the person in the report.")] = 1,
+    consent: Annotated[bool, typer.Option("--consent", help="The person agreed to having their face edited.")] = False,
+    count: Annotated[int, typer.Option(min=1, help="Versions to make.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same faces.")] = 0,
+    strength: Annotated[float, typer.Option(help="How much may change, above 0 and at most 1.")] = 0.6,
+    guidance: Annotated[
+        float | None, typer.Option(help="How strongly the expression is insisted on (default: the generator's own).")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the sampler (default: the generator's own).")] = None,
+    models: Annotated[str | None, typer.Option(help=help_of("models"))] = None,
+    offline: Annotated[bool | None, typer.Option("--offline", help=help_of("offline"))] = None,
+    quiet: Quiet = False,
+    _debug: Debug = False,
+) -> None:
+    """Give a face of an analysed video another expression, if the person agreed."""
+    from visagram.synth.catalog import HUB, check_extra
+
+    check_extra()
+    from visagram.screen import Screen
+    from visagram.synth import hub
+    from visagram.synth.edit import CONSENT, portrait
+    from visagram.synth.edit import edit as run
+    from visagram.synth.generator import expression_named
+
+    wanted, settings = expression_named(expression), Settings.load(models=models, offline=offline)
+    if not consent:
+        raise UsageError(CONSENT)
+    if not generator.startswith(HUB) or generator == HUB:
+        raise UsageError(f"Faces are edited by {HUB}<name or folder>, not by '{generator[:80]}'.")
+    picture, name = portrait(result, person), generator.removeprefix(HUB)
+    with Screen(quiet=quiet) as screen:
+        editor = hub.ImageToImage(name, hub.fetch_model(name, settings.models_folder, offline=settings.offline))
+        try:
+            made = run(
+                editor,
+                picture,
+                wanted,
+                count,
+                seed,
+                output,
+                screen.progress,
+                strength=strength,
+                consent=consent,
+                guidance=guidance,
+                steps=steps,
+            )
+        finally:
+            editor.close()
+        screen.clear()
+        if not quiet:
+            screen.say(f"{len(made)} faces in {output}{os.sep}")

@@ -10,6 +10,7 @@ from visagram.evaluate.data import Labelled
 NAMED = 5
 """Pictures that a message names one by one."""
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 TERMS = (b"trainedAlgorithmicMedia", b"compositeWithTrainedAlgorithmicMedia")
 """Terms of the IPTC vocabulary for media that a model made, wholly or in part. XMP lies as plain text in PNG, JPEG,
 WebP and TIFF alike, so that the bytes can be searched without reading each format."""

@@ -108,9 +108,11 @@ class Collection:
     def get(self, file: str) -> Record | None:
         return self._records.get(file)
 
-    def add(self, image: NDArray[np.uint8], record: Record) -> None:
-        """Write a face; its record, without `sha256`, is kept until `save`. Raises `OutputError`."""
-        content = write_png(image, self.folder / record.file, record.generator, record.expression)
+    def add(self, image: NDArray[np.uint8], record: Record, *, composite: bool = False) -> None:
+        """Write a face; its record, without `sha256`, is kept until `save`. composite: a real one, edited. Raises
+        `OutputError`."""
+        path = self.folder / record.file
+        content = write_png(image, path, record.generator, record.expression, composite=composite)
         self.put(dataclasses.replace(record, sha256=hashlib.sha256(content).hexdigest()))
 
     def put(self, record: Record) -> None:

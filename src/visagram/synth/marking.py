@@ -17,27 +17,26 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from visagram import __version__
-from visagram.evaluate.marked import SOURCE_TYPE
+from visagram.evaluate.marked import COMPOSITE_TYPE, SOURCE_TYPE
 from visagram.files import replace_file
 
 XMP = "XML:com.adobe.xmp"
 """The keyword of XMP in PNG text (XMP specification, part 3)."""
+EDITED = "A photograph of a person whose expression was changed by a model, with that person's consent."
 NOTICE = "AI-generated image of a person who does not exist, made by Visagram to train and test software."
 
 
-def write_png(image: NDArray[np.uint8], path: Path, generator: str, expression: str) -> bytes:
-    """Write (h, w) grey or (h, w, 3) RGB as a marked PNG; returns what was written. Raises `OutputError`."""
-    content = png(image, generator, expression)
+def write_png(
+    image: NDArray[np.uint8], path: Path, generator: str, expression: str, *, composite: bool = False
+) -> bytes:
+    """Write (h, w) grey or (h, w, 3) RGB as a marked PNG; returns what was written. composite: a photograph that a
+    model edited. Raises `OutputError`."""
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", pnginfo=_marks(generator, expression, composite))
+    content = stream.getvalue()
     with replace_file(path) as partial:
         partial.write_bytes(content)
     return content
-
-
-def png(image: NDArray[np.uint8], generator: str, expression: str) -> bytes:
-    """The same in memory."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG", pnginfo=_marks(generator, expression))
-    return stream.getvalue()
 
 
 class MarkedImage(Image.Image):
@@ -57,25 +56,22 @@ def marked(image: NDArray[np.uint8], generator: str, expression: str) -> MarkedI
     # Pillow has no way to make an image of a class of one's own.
     found.__class__ = MarkedImage
     assert isinstance(found, MarkedImage)
-    found.marks, found.xmp = _marks(generator, expression), _xmp(generator, _title(expression))
+    found.marks, found.xmp = _marks(generator, expression, False), _xmp(generator, expression, False)
     return found
 
 
-def _marks(generator: str, expression: str) -> PngInfo:
+def _marks(generator: str, expression: str, composite: bool) -> PngInfo:
     """The text chunks of a generated image."""
     info = PngInfo()
-    info.add_itxt(XMP, _xmp(generator, _title(expression)))
+    info.add_itxt(XMP, _xmp(generator, expression, composite))
     info.add_text("Software", f"Visagram {__version__}")
     info.add_itxt("Source", generator)
-    info.add_text("Comment", NOTICE)
+    info.add_text("Comment", EDITED if composite else NOTICE)
     return info
 
 
-def _title(expression: str) -> str:
-    return f"Generated face, apparent expression {expression}"
-
-
-def _xmp(generator: str, title: str) -> str:
+def _xmp(generator: str, expression: str, composite: bool) -> str:
+    title = f"{'Edited' if composite else 'Generated'} face, apparent expression {expression}"
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -84,10 +80,10 @@ def _xmp(generator: str, title: str) -> str:
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
         ' xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
         ' xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
-        f" Iptc4xmpExt:DigitalSourceType={quoteattr(SOURCE_TYPE)}"
+        f" Iptc4xmpExt:DigitalSourceType={quoteattr(COMPOSITE_TYPE if composite else SOURCE_TYPE)}"
         f" Iptc4xmpExt:AISystemUsed={quoteattr(generator)}"
         f" photoshop:Headline={quoteattr(title)}"
-        f" photoshop:Instructions={quoteattr(NOTICE)}"
+        f" photoshop:Instructions={quoteattr(EDITED if composite else NOTICE)}"
         f' xmp:CreatorTool="Visagram {__version__}"/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     )
