@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from factories import UGLY_NAMES, make_report, no_people, unusable_person
 from visagram.errors import DataError, ModelError, UsageError
-from visagram.export.account import CAVEAT, account, contradiction
+from visagram.export.account import CAVEAT, LOOKED, account, contradiction
 from visagram.models.narrator import Narrator
 
 
@@ -22,7 +22,7 @@ def test_it_says_who_showed_what_and_when():
     assert text == report.account() and "\n" not in text and text.endswith(CAVEAT)
     for person in report.people:
         assert person.name in text
-        assert str(person.dominant) in text
+        assert LOOKED.get(str(person.dominant), str(person.dominant)) in text
     assert "2 people were found" in text
     assert " at 0:" in text and "of the measured time" in text
 

@@ -14,6 +14,8 @@ TOLD_FROM = 0.05
 MOST_PEOPLE = 12
 MOST_EXPRESSIONS = 3
 CAVEAT = "Apparent expression is what a face looks like, not what a person feels."
+LOOKED = {"disgust": "disgusted", "fear": "afraid", "surprise": "surprised"}
+"""How a face looks, where that is not the expression's name."""
 NUMBER = re.compile(r"\d+(?::\d+)*(?:[.,]\d+)*")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 INNER = re.compile(r"\b(feel|feels|felt|feeling|feelings|emotion|emotions|emotional|emotionally|mood|personality)\b")
@@ -84,13 +86,13 @@ def _person(person: Mapping[str, Any], moments: Sequence[Mapping[str, Any]], sti
         yield f"No face of {name} was clear enough to measure."
         return
     if still:
-        yield f"{name} looks {told[0][0]}."
+        yield f"{name} looks {_looked(told[0][0])}."
         return
     first, rest = told[0], told[1:]
-    sentence = f"{name} was in the picture for {clock(float(person['screen_time']))} and looked {first[0]} for "
+    sentence = f"{name} was in the picture for {clock(float(person['screen_time']))} and looked {_looked(first[0])} for "
     sentence += f"{_share(first[1])} of the measured time"
     if rest:
-        sentence += ", " + listed([f"{word} for {_share(share)}" for word, share in rest])
+        sentence += ", " + listed([f"{_looked(word)} for {_share(share)}" for word, share in rest])
     yield sentence + "."
     when = [text for word, _ in told if word != "neutral" and (text := _when(word, moments))]
     if when:
@@ -107,6 +109,10 @@ def _person(person: Mapping[str, Any], moments: Sequence[Mapping[str, Any]], sti
         yield f"Not measured: {', '.join(missing)}."
 
 
+def _looked(expression: str) -> str:
+    return LOOKED.get(expression, expression)
+
+
 def _share(share: Mapping[str, Any]) -> str:
     value, low, high = (float(share[key]) for key in ("value", "low", "high"))
     if low == high:
@@ -120,6 +126,6 @@ def _when(expression: str, moments: Sequence[Mapping[str, Any]]) -> str:
     if strongest is None:
         return ""
     return (
-        f"most {expression} at {moment(float(strongest['time']))} "
+        f"most {_looked(expression)} at {moment(float(strongest['time']))} "
         f"(from {moment(float(strongest['start']))} to {moment(float(strongest['end']))})"
     )

@@ -39,6 +39,16 @@ def test_the_report_has_the_name_that_the_video_has_now(world, fresh):
     assert (second.status_code, second.json["video"]["name"]) == (200, "=cmd() <b>.mp4")
 
 
+def test_the_account_says_in_words_what_the_report_holds(world, fresh):
+    video, analysis = fresh
+    world.patch(f"/videos/{video}", {"name": "talk <b>.mp4"})
+    found = world.get(f"/analyses/{analysis}/account")
+    text = found.json["text"]
+    assert text.startswith("talk <b>.mp4 was analysed for 2.0 s. 1 person was found") and "neutral" in text
+    assert text.endswith("not what a person feels.")
+    assert world.get(f"/analyses/{analysis}/account", If_None_Match=found.headers["ETag"]).status_code == 304
+
+
 def test_observations_come_in_pages_of_what_was_asked_for(world):
     path = f"/analyses/{world.analysis}/observations"
     everything = world.get(f"{path}?limit=5000").json

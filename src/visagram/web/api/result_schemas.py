@@ -53,6 +53,10 @@ class PersonOut(Answer):
     thumbnail_url = String(allow_none=True, metadata=about("Best face."))
 
 
+class AccountOut(Answer):
+    text = String(metadata=about("A paragraph for people who have not seen the video."))
+
+
 class ReportOut(Answer):
     """What `report.json` holds; `visagram/export/schema` has its full schema."""
 

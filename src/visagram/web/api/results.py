@@ -10,6 +10,7 @@ from flask import Response
 from visagram.core.statistics import Window
 from visagram.errors import NotFound
 from visagram.export import view
+from visagram.export.account import account
 from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web import shapes
@@ -18,6 +19,7 @@ from visagram.web.api.docs import BYTES
 from visagram.web.api.found import find_result
 from visagram.web.api.result_queries import MOST_BOX_SECONDS, BoxesQuery, MomentsQuery, ObservationsQuery
 from visagram.web.api.result_schemas import (
+    AccountOut,
     BoxesOut,
     MomentPage,
     ObservationPage,
@@ -45,6 +47,15 @@ def results_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         """The report"""
         result = find_result(service, id)
         return tagged(answer(named_report_json(result)), tag_of(result.tag, result.name))
+
+    @api.get("/account")
+    @api.output(AccountOut, description="One paragraph.")
+    @api.doc(responses=[409])
+    def tell(id: str) -> Response:
+        """Who showed which apparent expression when, in plain words"""
+        result = find_result(service, id)
+        text = account(named_report_json(result), view.read_moments(result.folder))
+        return tagged(answer({"text": text}), tag_of(result.tag, result.name))
 
     @api.get("/observations")
     @api.input(ObservationsQuery, location="query", arg_name="query")

@@ -14,7 +14,7 @@ import { Playback } from "./playback.js";
 import { Player } from "./player.js";
 import { buildStage } from "./stage.js";
 import { Store } from "./store.js";
-import { nobody, problem, story, warnings } from "./story.js";
+import { inWords, nobody, problem, story, warnings } from "./story.js";
 import { SeekBar } from "./strip.js";
 import { LaneTable } from "./table.js";
 import { buildTabs } from "./tabs.js";
@@ -65,6 +65,7 @@ function show() {
   root.classList.toggle("is-still", store.facts.still);
   root.classList.toggle("is-empty", !store.people.length);
   story(store, find);
+  const words = inWords(store, find("in-words"));
   warnings(store, find("problems"));
   const stage = buildStage(store, find("stage"));
   const player = new Player(store, stage.screen);
@@ -120,6 +121,7 @@ function show() {
     if (timeline) await tiles.open();
     if (store.person !== null && !store.personById(store.person)) store.person = null;
     story(store, find);
+    words.again();
     store.emit("people");
     boxes.want(player.frameTime ?? store.time);
   }

@@ -1,7 +1,10 @@
 // The words at the top: what was seen, how sure that is, what went wrong, and what to do where nobody was found.
+import { api } from "../api.js";
+import { copyText } from "../copy.js";
 import { analyseAgain } from "../form.js";
 import { bytes, clock, count, h, icon, percent, toastProblem } from "../ui.js";
 import { otherModels } from "./other-models.js";
+import { fillWith } from "./waiting.js";
 import { certainty, facts, headline, number, span } from "./words.js";
 
 export function story(store, find) {
@@ -21,6 +24,21 @@ export function story(store, find) {
   ];
   const cells = figures.map(([name, value, note]) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("dd", { class: "note" }, note)));
   find("figures").replaceChildren(...(still ? [cells[0], cells[3]] : cells));
+}
+
+/** The report as a paragraph, asked for when somebody opens it; again after people were changed. */
+export function inWords(store, details) {
+  const place = details.querySelector("div");
+  const tell = () =>
+    fillWith(place, async () => {
+      const { text } = await api.get(`${store.path}/account`);
+      const words = h("p", { class: "account" }, text);
+      const button = h("button", { class: "button small", type: "button" }, icon("copy"), "Copy");
+      button.addEventListener("click", () => copyText(text, words));
+      return [words, button];
+    });
+  details.addEventListener("toggle", () => details.open && tell());
+  return { again: () => details.open && tell() };
 }
 
 /** What the analysis could not do in full. */

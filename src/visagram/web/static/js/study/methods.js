@@ -1,6 +1,7 @@
 // The methods paragraph, to paste into a paper.
 import { api, Problem } from "../api.js";
-import { debounce, h, icon, toast } from "../ui.js";
+import { copyText } from "../copy.js";
+import { debounce, h, icon } from "../ui.js";
 import { problemNotice } from "./controls.js";
 import { scope, study } from "./store.js";
 
@@ -29,9 +30,9 @@ function show(text) {
     place.replaceChildren(h("p", { class: "study-quiet" }, "There is nothing to describe yet: the paragraph appears with the first analysed video."));
     return;
   }
-  const words = h("div", { class: "prose", tabindex: "-1" }, paragraphs(text));
+  const words = h("div", { class: "prose" }, paragraphs(text));
   const button = h("button", { class: "button", type: "button" }, icon("copy"), "Copy the paragraph");
-  button.addEventListener("click", () => copy(text.trim(), words));
+  button.addEventListener("click", () => copyText(text.trim(), words));
   place.replaceChildren(h("div", { class: "panel study-methods" }, scope.tag ? h("p", { class: "muted small" }, `For the videos tagged “${scope.tag}”.`) : null, words, button));
 }
 
@@ -46,15 +47,3 @@ function paragraphs(text) {
 
 /** Keeps a number and its percent sign on one line; what is copied keeps plain spaces. */
 const unbroken = (text) => text.replace(/(\d) %/g, "$1\u00a0%");
-
-async function copy(text, words) {
-  // Browsers keep the clipboard for https and localhost; elsewhere the text is selected for the person to copy.
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    toast("The methods paragraph is copied.", { kind: "done" });
-    return;
-  }
-  getSelection().selectAllChildren(words);
-  words.focus();
-  toast("The paragraph is selected: press Ctrl+C (⌘C on a Mac) to copy it.");
-}
