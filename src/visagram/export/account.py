@@ -89,7 +89,9 @@ def _person(person: Mapping[str, Any], moments: Sequence[Mapping[str, Any]], sti
         yield f"{name} looks {_looked(told[0][0])}."
         return
     first, rest = told[0], told[1:]
-    sentence = f"{name} was in the picture for {clock(float(person['screen_time']))} and looked {_looked(first[0])} for "
+    sentence = (
+        f"{name} was in the picture for {clock(float(person['screen_time']))} and looked {_looked(first[0])} for "
+    )
     sentence += f"{_share(first[1])} of the measured time"
     if rest:
         sentence += ", " + listed([f"{_looked(word)} for {_share(share)}" for word, share in rest])
