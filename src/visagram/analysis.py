@@ -158,7 +158,7 @@ def assemble(
         raise NoFrames(f"{name} holds no frame that can be decoded: it may be cut short or damaged.")
     spans = [int(part.segment.spans[: part.segment.core].sum()) for part in parts]
     analysed = float(sum(spans) * timeline.base) or sum(result.span for result in whole)
-    models = tuple(model_cards(settings.emotion, settings.detector, settings.models_folder))
+    models = tuple(model_cards(settings.emotion, settings.detector, settings.models_folder, refined=settings.refine))
     summary = summarise(
         whole,
         analysed=analysed,

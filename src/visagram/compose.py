@@ -49,6 +49,14 @@ class Models:
         embedding = read_card(EMBEDDING)
         self._detectors = open_detectors(settings.detector, threads, settings.models_folder, alive)
         self._classifier = open_classifier(settings.emotion, threads, settings.models_folder, alive)
+        if settings.refine:
+            # Imported here: it needs the extra.
+            from visagram.synth.catalog import check_extra
+
+            check_extra()
+            from visagram.synth.refine import refine
+
+            self._classifier = refine(self._classifier, threads)
         self._embedder = OnnxEmbedder(embedding, threads=threads)
         self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
 
@@ -60,8 +68,8 @@ class Models:
         return Stages(self._detectors(facts, settings), self._cropper, self._classifier, self._embedder)
 
 
-def _chosen(settings: Settings) -> tuple[str, str, Path]:
-    return settings.emotion, settings.detector, settings.models_folder
+def _chosen(settings: Settings) -> tuple[str, str, bool, Path]:
+    return settings.emotion, settings.detector, settings.refine, settings.models_folder
 
 
 def open_classifier(

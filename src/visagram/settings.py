@@ -51,6 +51,9 @@ class Settings:
         "visagram", "Model that reads apparent expression: visagram, deepface, hf:<name or folder> or onnx:<file>."
     )
     detector: str = _setting("visagram", "Model that finds faces: visagram or deepface-retinaface.")
+    refine: bool = _setting(
+        False, "Ask the generator of faces, too, which expression it sees: slower, and its card says what it gains."
+    )
     processes: int = _setting(
         0, "Worker processes; 0 means one per core. Does not change the result.", affects_result=False
     )
@@ -90,7 +93,8 @@ class Settings:
         for name in ("emotion", "detector"):
             self._require(bool(getattr(self, name)) and getattr(self, name).isprintable(), name, "the name of a model")
         self._require(self.models.isprintable(), "models", "the name of a folder")
-        self._require(isinstance(self.offline, bool), "offline", "true or false")
+        for name in ("offline", "refine"):
+            self._require(isinstance(getattr(self, name), bool), name, "true or false")
         self._require(0 <= self.processes <= 256, "processes", "between 0 and 256")
         for name in ("max_pixels", "max_duration", "max_streams", "worker_memory", "stall_timeout", "attempts"):
             self._require(getattr(self, name) > 0, name, "above 0")

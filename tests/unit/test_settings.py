@@ -21,6 +21,7 @@ OTHER = {
     "smooth": (0.5, 2.0, 10.0),
     "emotion": ("deepface", "hf:a/b", "onnx:mine.onnx"),
     "detector": ("deepface-retinaface", "other", "third"),
+    "refine": (True, True, True),
     "processes": (1, 2, 3),
     "max_pixels": (1000, 2000, 3000),
     "max_duration": (10.0, 20.0, 30.0),
@@ -141,6 +142,7 @@ BAD = [
     ("models", "a\0b"),
     ("offline", "perhaps"),
     ("offline", 1),
+    ("refine", "perhaps"),
     ("processes", -1),
     ("processes", 257),
     ("max_pixels", 0),
@@ -209,8 +211,16 @@ def test_settings_cannot_be_changed():
 def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
     kept = Settings(region=(1, 2, 3, 4)).for_report()
     assert kept["region"] == [1, 2, 3, 4]
-    times, faces = {"start", "end", "sample_fps", "frame_interval"}, {"region", "min_face"}
-    assert set(kept) == times | faces | {"detect_every", "detect_size", "seed", "smooth", "emotion", "detector"}
+    times, faces = {"start", "end", "sample_fps", "frame_interval"}, {"region", "min_face", "refine"}
+    assert set(kept) == times | faces | {
+        "detect_every",
+        "detect_size",
+        "seed",
+        "smooth",
+        "emotion",
+        "detector",
+        "refine",
+    }
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False), ("FALSE", False)])

@@ -10,11 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from skimage import data as pictures
 
 from sheets import draw
+from visagram.core.stages import ALIGNED, Framing
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, ModelError, UsageError
 from visagram.learn.draws import Draws
@@ -26,6 +29,7 @@ from visagram.synth.embedded import EmbeddedGenerator, read_own_generator
 from visagram.synth.export import export
 from visagram.synth.networks import NOBODY, Flow, Shape
 from visagram.synth.recipes import RECIPES
+from visagram.synth.refine import Explainer, RefinedClassifier, gain, refined
 from visagram.synth.train import train, varied
 
 TINY = RECIPES["tiny"]
@@ -148,6 +152,7 @@ def test_the_card_says_what_was_measured(run):
     assert found["agreement"]["low"] <= found["agreement"]["value"] <= found["agreement"]["high"]
     assert found["likeness_to_training_faces"]["copies"] >= 0
     assert set(found["variety"]) <= set(EXPRESSIONS)
+    assert card["refine"]["weight"] >= 0 and 0 <= card["refine"]["accuracy"] <= 1
 
 
 def test_a_seed_and_a_number_give_one_image_whatever_came_before(generator):
@@ -232,3 +237,74 @@ def test_the_flow_begins_as_no_movement_and_knows_its_labels():
     flow = Flow(Shape(latents=2, width=16, hidden=16, layers=1, told=8)).eval()
     latents, time = torch.randn(3, 2, 6, 6), torch.tensor([0.1, 0.5, 0.9])
     assert torch.equal(flow(latents, time, torch.tensor([0, 1, NOBODY])), torch.zeros(3, 2, 6, 6))
+
+
+class Undecided:
+    """A classifier of aligned faces that knows nothing."""
+
+    framing = ALIGNED
+
+    def classify(self, crops):
+        return np.full((len(crops), 7), 1 / 7, np.float32)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def explainer(lively):
+    return Explainer(lively._card)
+
+
+def test_the_generator_has_an_opinion_of_every_face_and_it_is_the_same_each_time(explainer):
+    faces = np.random.default_rng(0).integers(0, 255, (20, 48, 48), np.uint8)
+    errors = explainer.errors(faces)
+    assert errors.shape == (20, 7) and np.isfinite(errors).all()
+    np.testing.assert_allclose(errors.sum(axis=1), 0, atol=1e-9 * np.abs(errors).max())
+    assert np.ptp(errors, axis=1).min() > 0
+    np.testing.assert_allclose(explainer.errors(faces[16:]), errors[16:], atol=1e-4 * np.abs(errors).max())
+
+
+def test_a_refined_classifier_follows_the_contract(explainer):
+    base = Undecided()
+    model = RefinedClassifier(base, explainer, weight=5.0)
+    faces = np.random.default_rng(1).integers(0, 255, (3, 48, 48), np.uint8)
+    found = model.classify(faces)
+    assert found.shape == (3, 7) and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert (found.argmax(axis=1) == explainer.errors(faces).argmin(axis=1)).all()
+    assert model.classify(np.empty((0, 48, 48), np.uint8)).shape == (0, 7)
+    colour = [np.repeat(cv2.resize(face, (60, 60))[..., None], 3, axis=2) for face in faces]
+    assert model.classify(colour).shape == (3, 7)
+    model.close()
+    assert base.closed
+
+
+def test_only_aligned_models_are_refined(explainer):
+    class Boxes(Undecided):
+        framing = Framing(aligned=False)
+
+    with pytest.raises(ModelError, match="aligned"):
+        RefinedClassifier(Boxes(), explainer, weight=1.0)
+
+
+def test_the_weight_is_what_the_labels_want_and_nothing_where_the_errors_say_nothing():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 7, 600)
+    posteriors = random.dirichlet(np.ones(7), 600) * 0.5 + 0.5 * np.eye(7)[labels] * random.random((600, 1))
+    posteriors /= posteriors.sum(axis=1, keepdims=True)
+    telling = -np.eye(7)[labels] + 0.3 * random.normal(size=(600, 7))
+    found = gain(posteriors, telling, labels, 1.0)
+    assert found.weight > 1 and found.accuracy > found.accuracy_before + 0.05 and found.nll < found.nll_before
+    noise = gain(posteriors, random.normal(size=(600, 7)), labels, 1.0)
+    assert noise.weight < 0.2 and abs(noise.accuracy - noise.accuracy_before) < 0.02
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 50))
+def test_refined_posteriors_are_probabilities(seed, weight):
+    random = np.random.default_rng(seed)
+    posteriors = random.dirichlet(np.full(7, 0.1), 5)
+    found = refined(posteriors, random.normal(size=(5, 7)), weight)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert (found >= 0).all()
+    np.testing.assert_allclose(refined(posteriors, np.zeros((5, 7)), weight), posteriors, atol=1e-6)

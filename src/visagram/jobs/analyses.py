@@ -155,7 +155,7 @@ class Analyses:
 
     def _settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = self._defaults.for_report() | Settings.parse(given)
-        check_offered(values["emotion"], values["detector"], self._defaults.emotion)
+        check_offered(values["emotion"], values["detector"], self._defaults.emotion, refined=values["refine"])
         return Settings(**tuples(values)).for_report()
 
     def _recompute(self, who: Who, analysis: Analysis, chosen: list[edits.Edit], change: Change | None) -> None:
@@ -218,7 +218,7 @@ def _wanted(session: Session, output: Output) -> bool:
 
 def _key(blob: str, settings: dict[str, Any], models_folder: Path) -> str:
     """Names an output by all that it depends on. A model that is still to be fetched has no hash yet."""
-    cards = model_cards(settings["emotion"], settings["detector"], models_folder)
+    cards = model_cards(settings["emotion"], settings["detector"], models_folder, refined=settings["refine"])
     models = [[card["name"], card["sha256"]] for card in cards]
     text = json.dumps([blob, settings, models, __version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

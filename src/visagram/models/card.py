@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "data"
 DETECTOR, EMBEDDING, EMOTION = "retinaface-mobilenet025", "faceres-embedding", "visagram-emotion"
-TEACHER = "visagram-teacher"
+TEACHER, GENERATOR = "visagram-teacher", "visagram-diffusion"
 REINSTALL = "reinstall Visagram"
 
 

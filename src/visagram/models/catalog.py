@@ -20,6 +20,7 @@ from visagram.models.card import (
     EMBEDDED,
     EMBEDDING,
     EMOTION,
+    GENERATOR,
     TEACHER,
     Card,
     open_session,
@@ -54,7 +55,11 @@ __all__ = [
 OURS = "visagram"
 HF, OWN = "hf:", "onnx:"
 FOREIGN = Path(__file__).parent / "cards"
-EXTRAS = {"deepface": ("deepface", "retinaface"), "huggingface": ("transformers", "torch", "PIL")}
+EXTRAS = {
+    "deepface": ("deepface", "retinaface"),
+    "huggingface": ("transformers", "torch", "PIL"),
+    "generate": ("torch", "diffusers", "transformers", "PIL", "safetensors"),
+}
 """What each extra must have installed."""
 EXPRESSION, DETECTION = "expression", "detection"
 SETTINGS = {EXPRESSION: "emotion", DETECTION: "detector"}
@@ -77,10 +82,15 @@ class Choice:
     @property
     def missing(self) -> str:
         """Why it cannot be chosen here, empty if it can."""
-        absent = [name for name in EXTRAS.get(self.extra, ()) if importlib.util.find_spec(name) is None]
-        if not absent:
-            return ""
-        return f"{self.name} needs {', '.join(absent)}: install it with pip install 'visagram[{self.extra}]'."
+        return missing(self.extra, self.name)
+
+
+def missing(extra: str, what: str) -> str:
+    """What is not installed of an extra that something needs, as a sentence; empty if all is."""
+    absent = [name for name in EXTRAS.get(extra, ()) if importlib.util.find_spec(name) is None]
+    if not absent:
+        return ""
+    return f"{what} needs {', '.join(absent)}: install it with pip install 'visagram[{extra}]'."
 
 
 def choices() -> tuple[Choice, ...]:
@@ -131,9 +141,13 @@ def prepare(emotion: str, detector: str, folder: Path, *, offline: bool, watch: 
         choice.card(folder)
 
 
-def model_cards(emotion: str = OURS, detector: str = OURS, folder: Path = EMBEDDED) -> list[dict[str, Any]]:
-    """What a report says about the models of an analysis. folder: of fetched models. Raises as `find` and cards do."""
+def model_cards(
+    emotion: str = OURS, detector: str = OURS, folder: Path = EMBEDDED, *, refined: bool = False
+) -> list[dict[str, Any]]:
+    """What a report says about the models of an analysis. folder: of fetched models. refined: whether the generator has
+    a say. Raises as `find` and cards do."""
     cards = [find(DETECTION, detector).card(folder), read_card(EMBEDDING), find(EXPRESSION, emotion).card(folder)]
+    cards += [read_card(GENERATOR)] if refined else []
     return [card.for_report() for card in cards]
 
 
@@ -143,9 +157,12 @@ def offered(task: str, chosen: str) -> list[str]:
     return names if chosen in names else [*names, chosen]
 
 
-def check_offered(emotion: str, detector: str, chosen: str) -> None:
+def check_offered(emotion: str, detector: str, chosen: str, *, refined: bool = False) -> None:
     """Raise `UsageError` for what is not installed, and for names of files and of foreign models, which only whoever
-    runs the server may choose. chosen: the server's own choice of `emotion`."""
+    runs the server may choose. chosen: the server's own choice of `emotion`. refined: whether the generator has a
+    say."""
+    if refined and (absent := missing("generate", "Refining")):
+        raise UsageError(f"The setting refine cannot be true here: {absent}")
     if emotion.startswith((HF, OWN)) and emotion != chosen:
         raise UsageError(f"The setting emotion must be one of {', '.join(offered(EXPRESSION, chosen))}.")
     for choice in (find(EXPRESSION, emotion), find(DETECTION, detector)):

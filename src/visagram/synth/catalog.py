@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from visagram.errors import MissingExtra, UsageError
+from visagram.models.catalog import missing
 from visagram.models.fetch import Watch, nobody
 from visagram.synth.generator import Generator
 
 EMBEDDED = "visagram-diffusion"
 HUB, OWN = "diffusers:", "own:"
-NEEDED = ("torch", "diffusers", "transformers", "PIL", "safetensors")
 KNOWN = f"{EMBEDDED}, {HUB}<name or folder>, {OWN}<file>"
 
 
@@ -39,8 +38,5 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
 
 def check_extra() -> None:
     """Raises `MissingExtra` that says what to install."""
-    absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if absent:
-        raise MissingExtra(
-            f"Generating faces needs {', '.join(absent)}: install it with pip install 'visagram[generate]'."
-        )
+    if absent := missing("generate", "Generating faces"):
+        raise MissingExtra(absent)

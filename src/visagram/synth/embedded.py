@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,44 @@ def embedded_card() -> Card:
     return read_card(NAME)
 
 
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What a generator's file holds. latents: shape of a face's. centre, spread: of those that it learned from."""
+
+    autoencoder: Autoencoder
+    flow: Flow
+    centre: Tensor
+    spread: Tensor
+    latents: tuple[int, int, int]
+
+    def normed(self, latents: Tensor) -> Tensor:
+        """Latents as the flow knows them."""
+        return (latents - self.centre) / self.spread
+
+    def drawn(self, latents: Tensor) -> Tensor:
+        """What the flow gives as luma (n, 1, 48, 48) in about -1..1."""
+        return self.autoencoder.decode(latents * self.spread + self.centre)
+
+
+def load_networks(card: Card, device: torch.device | str = "cpu") -> Networks:
+    """The networks of a generator. Raises `ModelError` for a card that contradicts its file."""
+    if file_hash(card.file) != card.sha256:
+        raise ModelError(f"The model file {card.file} does not match its card: {card.remedy}.")
+    try:
+        shape = Shape.of(card.facts["shape"])
+        tensors = {name: tensor.float() for name, tensor in load_file(card.file).items()}
+        autoencoder, flow = Autoencoder(shape), Flow(shape)
+        autoencoder.load_state_dict(_below(tensors, "autoencoder"))
+        flow.load_state_dict(_below(tensors, "flow"))
+        centre, spread = (tensors[f"scale.{name}"].to(device) for name in ("centre", "spread"))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"The generator {card.file} cannot be opened ({reason}): {card.remedy}.") from error
+    for network in (autoencoder, flow):
+        network.to(device).eval()
+    return Networks(autoencoder, flow, centre, spread, (shape.latents, SIDE, SIDE))
+
+
 class EmbeddedGenerator:
     """`Generator` over a flow that `visagram synth train` has learned. threads: of torch, which has one number for the
     whole process; None leaves it.
@@ -39,28 +78,16 @@ class EmbeddedGenerator:
     """
 
     def __init__(self, card: Card | None = None, *, threads: int | None = None) -> None:
-        card = card or embedded_card()
-        if file_hash(card.file) != card.sha256:
-            raise ModelError(f"The model file {card.file} does not match its card: {card.remedy}.")
         if threads is not None:
             torch.set_num_threads(threads)
-        self._card = card
+        self._card = card or embedded_card()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._networks: Networks | None = load_networks(self._card, self._device)
         try:
-            shape, sampling = Shape.of(card.facts["shape"]), card.facts["sampling"]
+            sampling = self._card.facts["sampling"]
             self._guidance, self._steps = float(sampling["guidance"]), int(sampling["steps"])
-            tensors = {name: tensor.float() for name, tensor in load_file(card.file).items()}
-            self._autoencoder, self._flow = Autoencoder(shape), Flow(shape)
-            self._autoencoder.load_state_dict(_below(tensors, "autoencoder"))
-            self._flow.load_state_dict(_below(tensors, "flow"))
-            self._centre, self._spread = tensors["scale.centre"], tensors["scale.spread"]
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"The generator {card.file} cannot be opened ({reason}): {card.remedy}.") from error
-        self._is_open = True
-        self._latents = (shape.latents, SIDE, SIDE)
-        for network in (self._autoencoder, self._flow):
-            network.to(self._device).eval()
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"The card of {self._card.name} lacks its sampling: {self._card.remedy}.") from error
 
     @property
     def name(self) -> str:
@@ -96,19 +123,18 @@ class EmbeddedGenerator:
         return in_batches(make, range(first, count), BATCH, self.name)
 
     def close(self) -> None:
-        self._is_open = False
+        self._networks = None
 
     @torch.inference_mode()
     def _sample(self, label: int, seeds: Sequence[int], guidance: float, steps: int) -> list[NDArray[np.uint8]]:
         """One image for each seed, by Heun's method over even steps of time."""
-        if not self._is_open:
+        if (networks := self._networks) is None:
             raise ModelError("The generator was closed.")
         # Always as many at a time: the last bits of a sum depend on that.
         padded = [*seeds, *[0] * (BATCH - len(seeds))]
-        noise = torch.stack([_noise(own, self._latents) for own in padded]).to(self._device)
+        noise = torch.stack([_noise(own, networks.latents) for own in padded]).to(self._device)
         labels = torch.full((len(padded),), label, device=self._device)
-        latents = flow_back(self._flow, noise, labels, guidance, steps)
-        luma = self._autoencoder.decode(latents * self._spread.to(latents) + self._centre.to(latents))
+        luma = networks.drawn(flow_back(networks.flow, noise, labels, guidance, steps))
         images = ((luma[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
         return list(images[: len(seeds)])
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,13 +20,15 @@ from visagram.core.types import EXPRESSIONS, Progress
 from visagram.errors import DataError
 from visagram.evaluate.data import TRAIN
 from visagram.files import replace_file
-from visagram.learn.data import VALIDATION
+from visagram.learn.data import VALIDATION, Faces48
 from visagram.learn.origin import named
-from visagram.models.card import read_card
+from visagram.models.card import EMOTION, Card, read_card
+from visagram.models.emotion import OnnxClassifier
 from visagram.synth.checkpoint import CHECKPOINT, Checkpoint
 from visagram.synth.embedded import NAME, EmbeddedGenerator
 from visagram.synth.faces import read_aligned
 from visagram.synth.measure import EACH, measure
+from visagram.synth.refine import Explainer, Gain, gain
 
 GUIDANCE, STEPS = 2.0, 20
 INTENDED = "Grey faces of people who do not exist, to balance training data of expression models and to test software."
@@ -62,11 +65,22 @@ def export(
         generator = EmbeddedGenerator(read_card(NAME, draft))
         facts["metrics"] = measure(generator, judge, training, held_out, progress, each=each).facts()
         facts["metrics"]["judged_by"] = judged_by
+        facts["refine"] = refining(read_card(NAME, draft), held_out).facts()
         _write_card(facts, draft)
         for name in (f"{NAME}.safetensors", f"{NAME}.json"):
             with replace_file(run / name) as partial:
                 shutil.copyfile(draft / name, partial)
     return run / f"{NAME}.safetensors"
+
+
+def refining(card: Card, held_out: Faces48) -> Gain:
+    """What the generator's word is worth beside the embedded model's, on real faces that neither has learned from."""
+    faces = held_out.select(held_out.votes.majority)
+    classifier, explainer = OnnxClassifier(read_card(EMOTION), threads=1), Explainer(card)
+    began = time.perf_counter()
+    errors = explainer.errors(faces.luma)
+    face_ms = 1e3 * (time.perf_counter() - began) / max(1, len(faces))
+    return gain(classifier.classify(faces.luma), errors, faces.votes.labels, face_ms)
 
 
 def _written(stored: Checkpoint, folder: Path) -> dict[str, Any]:

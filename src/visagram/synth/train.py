@@ -316,9 +316,10 @@ def encoded(autoencoder: Autoencoder, faces: Faces48, recipe: Recipe) -> tuple[T
                 part = varied(part, Draws(recipe.seed, 1, VARIANT, variant // 2, start))
             if variant % 2:
                 part = part.flip(3)
-            mean, log_variance = autoencoder.encode(_scaled(part).to(device))
-            means.append(mean)
-            deviations.append((log_variance / 2).exp().mean(dim=(0, 2, 3)))
+            with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+                mean, log_variance = autoencoder.encode(_scaled(part).to(device))
+            means.append(mean.float())
+            deviations.append((log_variance.float() / 2).exp().mean(dim=(0, 2, 3)))
     return torch.cat(means), torch.stack(deviations).mean(dim=0).view(1, -1, 1, 1)
 
 

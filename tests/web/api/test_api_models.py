@@ -39,7 +39,7 @@ def test_the_form_describes_every_setting_that_decides_the_result(world):
     for item in form["items"]:
         assert item["help"] == fields[item["name"]].metadata["help"]
         assert item["default"] == getattr(world.service.settings, item["name"])
-        assert item["type"] in ("number", "integer", "text", "choice", "region")
+        assert item["type"] in ("number", "integer", "text", "choice", "region", "switch")
         for bound in (item["minimum"], item["maximum"]):
             if bound is not None and item["name"] != "sample_fps":
                 Settings(**{"start": 0.0, item["name"]: type(item["default"] or 1)(bound or (item["name"] == "end"))})

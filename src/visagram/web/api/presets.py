@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-_TYPES = {"float": "number", "int": "integer", "tuple": "region", "str": "text"}
+_TYPES = {"bool": "switch", "float": "number", "int": "integer", "tuple": "region", "str": "text"}
 _BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "start": (0, None),
     "end": (0, None),

@@ -134,7 +134,9 @@ class ModelOut(ModelChoiceOut):
 class SettingOut(Answer):
     name = String(metadata=about("Name.", "sample_fps"))
     help = String(metadata=about("What it does."))
-    type = String(validate=OneOf(("number", "integer", "text", "choice", "region")), metadata=about("Kind of value."))
+    type = String(
+        validate=OneOf(("number", "integer", "text", "choice", "region", "switch")), metadata=about("Kind of value.")
+    )
     default = Raw(allow_none=True, metadata=about("The server's default."))
     choices = List(String(), allow_none=True, metadata=about("Usual values."))
     minimum = Float(allow_none=True, metadata=about("Smallest value."))

@@ -16,6 +16,7 @@ const LABELS = {
   seed: "Seed of the bootstrap",
   emotion: "Model that reads apparent expression",
   detector: "Model that finds faces",
+  refine: "Ask the generator of faces too",
   smooth: "Smooth the drawn timeline, in seconds",
 };
 
@@ -145,6 +146,7 @@ function makeField(field, models) {
 function makeControl(id, field, models) {
   if (models) return modelControl(id, field, models);
   if (field.type === "region") return regionControl(id);
+  if (field.type === "switch") return switchControl(id, field);
   return field.choices?.length ? choiceControl(id, field) : lineControl(id, field);
 }
 
@@ -168,6 +170,16 @@ function lineControl(id, field) {
       if (field.maximum !== null && field.maximum !== undefined && value > field.maximum) return `Must be at most ${field.maximum}.`;
       return "";
     },
+  };
+}
+
+function switchControl(id, field) {
+  const input = h("input", { type: "checkbox", id });
+  return {
+    element: input,
+    inputs: [input],
+    get: () => input.checked,
+    set: (value) => { input.checked = Boolean(value ?? field.default); },
   };
 }
 

@@ -57,7 +57,7 @@ function measured(metrics) {
 // In the form's order, with what it means that nothing was chosen.
 const UNSET = {
   start: null, end: "the video’s end", sample_fps: "all", frame_interval: null, region: "the whole picture",
-  min_face: "automatic", detect_every: "automatic", detect_size: "automatic", smooth: "off",
+  min_face: "automatic", detect_every: "automatic", detect_size: "automatic", smooth: "off", refine: "no",
 };
 const ORDER = Object.keys(UNSET);
 
@@ -67,7 +67,7 @@ const ZERO_IS_UNSET = ["detect_every", "smooth"];
 
 /** A setting's value in words; "auto" and a detector's interval of zero leave the choice to Visagram. */
 function settingWords(name, value) {
-  if (value === null || value === "auto" || (value === 0 && ZERO_IS_UNSET.includes(name))) return UNSET[name] ?? "automatic";
+  if (value === null || value === false || value === "auto" || (value === 0 && ZERO_IS_UNSET.includes(name))) return UNSET[name] ?? "automatic";
   return Array.isArray(value) ? value.join(", ") : String(value);
 }
 
