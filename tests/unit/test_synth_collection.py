@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from generators import Drawing
 from visagram.errors import Conflict, DataError, GenerationFailed, OutputUnwritable
 from visagram.synth.collection import MANIFEST, TABLE, Collection, Record, open_collection, read_collection
 from visagram.synth.generate import generate
-from visagram.synth.generator import Face, image_seed
-
-
-class Drawing:
-    """A generator whose faces are their seed as noise; it fails after `lasts` of them. refuses: numbers that it will
-    not give."""
-
-    def __init__(self, lasts: int = 10**9, refuses: tuple[int, ...] = (), name: str = "drawing") -> None:
-        self.name, self.facts = name, {"name": name, "sha256": "ab" * 32}
-        self.made: list[int] = []
-        self._lasts, self._refuses = lasts, refuses
-
-    def generate(self, expression, count, seed, *, first=0, guidance=None, steps=None) -> Iterator[Face]:
-        for number in range(first, count):
-            if len(self.made) == self._lasts:
-                raise GenerationFailed("The drawing hand is tired.")
-            self.made.append(number)
-            own = image_seed(seed, expression, number)
-            image = np.random.default_rng(own).integers(0, 255, (48, 48), np.uint8)
-            refused = "unsuitable" if number in self._refuses else ""
-            yield Face(image, number, own, "a prompt", {"guidance": guidance or 2.0}, refused)
-
-    def close(self):
-        pass
+from visagram.synth.generator import image_seed
 
 
 def _quiet(stage, completed, total):

@@ -7,8 +7,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-from skimage import data as pictures
 
+from generators import Portraits, portrait
 from sheets import COLUMNS, OTHERS, ROWS, VOTES, write
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
@@ -18,44 +18,11 @@ from visagram.models.card import TEACHER
 from visagram.models.promotion import current
 from visagram.settings import Settings
 from visagram.synth.collection import open_collection, read_collection
-from visagram.synth.generator import Face, image_seed
+from visagram.synth.generator import Face
 from visagram.synth.improve import FACES, PLAN, VERDICT, Improvement, Wishes
 from visagram.synth.training import accepted_faces
 
 SHORT = RECIPES["finetune"].lasting(2)
-
-
-def portrait(seed, spread=1.0):
-    """A smiling woman in the light, framing and resolution of `seed`; with more spread no two are copies."""
-    random = np.random.default_rng(seed)
-    grey = cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    x, y = 224 + spread * random.uniform(-6, 6), 125 + spread * random.uniform(-6, 6)
-    half = 66 * np.exp(spread * random.uniform(-0.1, 0.1))
-    turned = cv2.getRotationMatrix2D((x, y), spread * random.uniform(-14, 14), CROP / 2 / half)
-    turned[:, 2] += CROP / 2 - np.array([x, y])
-    face = cv2.warpAffine(grey, turned, (CROP, CROP), flags=cv2.INTER_AREA)
-    ramp = np.linspace(-1, 1, CROP)[:, None] * random.uniform(-1, 1) + np.linspace(-1, 1, CROP) * random.uniform(-1, 1)
-    clouds = cv2.resize(random.normal(0, 1, (5, 5)), (CROP, CROP), interpolation=cv2.INTER_CUBIC)
-    face = face * random.uniform(0.7, 1.1) + spread * (45 * ramp + 12 * clouds)
-    return np.clip(face, 0, 255).astype(np.uint8)
-
-
-class Portraits:
-    """A generator that always makes her smile, whatever it is asked for."""
-
-    name, facts = "portraits", {"name": "portraits", "sha256": "cd" * 32}
-
-    def __init__(self):
-        self.asked = []
-
-    def generate(self, expression, count, seed, *, first=0, guidance=None, steps=None):
-        self.asked += [expression] * (count - first)
-        for number in range(first, count):
-            own = image_seed(seed, expression, number)
-            yield Face(portrait(own, 2.5), number, own)
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(scope="module")

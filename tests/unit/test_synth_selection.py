@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from skimage import data as pictures
-from test_synth_collection import Drawing
 
+from generators import Drawing
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, UsageError
 from visagram.evaluate.duplicates import Prints

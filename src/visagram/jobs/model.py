@@ -3,6 +3,7 @@
 owner ─< token
 owner ─< video ─< analysis >─ output >─ blob      a video is an entry of somebody's library, a blob its bytes
                      ^< change      ^─ job ─< unit
+owner ─< making ─ job                             faces that the studio was asked for
 blob ─ job                                        what is derived from the bytes alone (poster, strip, proxy)
 """
 
@@ -22,7 +23,7 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed"
 """States of a job; an analysis shows its job's state unless it was itself cancelled."""
 READY, LEASED = "ready", "leased"
 """States of a unit that is not over; over are `DONE`, `FAILED` and `CANCELLED`."""
-ANALYSE, MEDIA, ANNOTATE = "analyse", "media", "annotate"
+ANALYSE, MEDIA, ANNOTATE, GENERATE = "analyse", "media", "annotate", "generate"
 """Kinds of jobs."""
 
 
@@ -152,8 +153,20 @@ class Change(Base):
     analysis: Mapped[Analysis] = relationship(back_populates="changes")
 
 
+class Making(Base):
+    """Generated faces that somebody asked the studio for. request: expression, count, seed, guidance and generator."""
+
+    __tablename__ = "making"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"), index=True)
+    created: Mapped[float] = mapped_column(default=time.time)
+    request: Mapped[dict[str, Any]]
+
+    job: Mapped[Job | None] = relationship(back_populates="making", uselist=False)
+
+
 class Job(Base):
-    """Work for an output, a blob or an analysis. version: the store's clock at its last change."""
+    """Work for an output, a blob, an analysis or the studio. version: the store's clock at its last change."""
 
     __tablename__ = "job"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -161,6 +174,7 @@ class Job(Base):
     output_id: Mapped[str | None] = mapped_column(ForeignKey("output.key"), unique=True)
     blob_id: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"), index=True)
     analysis_id: Mapped[str | None] = mapped_column(ForeignKey("analysis.id"), index=True)
+    making_id: Mapped[str | None] = mapped_column(ForeignKey("making.id"), index=True)
     state: Mapped[str] = mapped_column(String(16), default=QUEUED, index=True)
     created: Mapped[float] = mapped_column(default=time.time)
     started: Mapped[float | None]
@@ -176,6 +190,7 @@ class Job(Base):
     version: Mapped[int] = mapped_column(default=0, index=True)
 
     output: Mapped[Output | None] = relationship(back_populates="job")
+    making: Mapped[Making | None] = relationship(back_populates="job")
     units: Mapped[list[Unit]] = relationship(back_populates="job", cascade="all, delete-orphan", order_by="Unit.id")
 
 

@@ -1,6 +1,6 @@
 """The work behind each kind of unit. `Runner.run` is the one way in, whichever process or machine calls it.
 
-an output: prepare ─▶ segment 0 … n ─▶ merge        bytes: strip ─▶ proxy        an analysis: annotate
+an output: prepare ─▶ segment 0 … n ─▶ merge     bytes: strip ─▶ proxy     an analysis: annotate     studio: generate
 
 A unit reads what others published in the job's work folder, writes under its own fence and publishes in one
 transaction.
@@ -29,7 +29,7 @@ from visagram.files import output_error, replace_file
 from visagram.jobs import leases
 from visagram.jobs.heart import BEAT_SECONDS, Heart
 from visagram.jobs.leases import Lease, LeaseLost, Leases
-from visagram.jobs.model import Analysis, Blob, Job, Unit
+from visagram.jobs.model import Analysis, Blob, Job, Making, Unit
 from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
 from visagram.jobs.store import Store
 from visagram.settings import Settings, tuples
@@ -55,6 +55,7 @@ class Runner:
             leases.STRIP: self._strip,
             leases.PROXY: self._proxy,
             leases.DRAW: self._annotate,
+            leases.MAKE: self._make,
         }
 
     def run(self, lease: Lease) -> None:
@@ -220,6 +221,21 @@ class Runner:
         for older in place.parent.glob("annotated-*.mp4"):
             if older != place:
                 self._storage.remove(older)
+
+    def _make(self, lease: Lease, heart: Heart) -> None:
+        """Generated faces into their owner's folder, each judged by the teacher; an interrupted request goes on."""
+        with self._store.read() as session:
+            making = session.get(Making, self._job(lease).making_id)
+            if making is None:
+                raise LeaseLost
+            owner, wanted = making.owner_id, dict(making.request)
+        # Imported here: it needs the extra.
+        from visagram.synth.studio import fill
+
+        self._storage.reserve(0)
+        fill(self._storage.studio(owner), wanted, self._settings, heart.progress)
+        with self._store.write() as session:
+            leases.finish(session, self._queue.publish(session, lease))
 
     def _job(self, lease: Lease) -> Job:
         with self._store.read() as session:

@@ -8,6 +8,7 @@ from visagram.jobs.analyses import Analyses
 from visagram.jobs.owners import Owners
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
+from visagram.jobs.studio import Studio
 from visagram.jobs.uploads import Uploads
 from visagram.jobs.videos import Videos
 from visagram.settings import ServerSettings, Settings
@@ -23,6 +24,7 @@ class Service:
     analyses: Analyses
     uploads: Uploads
     owners: Owners
+    studio: Studio
     settings: Settings
     server: ServerSettings
 
@@ -34,4 +36,5 @@ class Service:
         videos = Videos(store, storage, server)
         analyses = Analyses(store, storage, videos, settings)
         uploads = Uploads(store, storage, videos, analyses, server)
-        return cls(store, storage, videos, analyses, uploads, Owners(store), settings, server)
+        owners, studio = Owners(store), Studio(store, storage)
+        return cls(store, storage, videos, analyses, uploads, owners, studio, settings, server)

@@ -13,7 +13,7 @@ from visagram.errors import StorageFull
 from visagram.files import output_error
 from visagram.jobs.model import Analysis
 
-_FOLDERS = ("blobs", "results", "media", "edits", "uploads", "work", "tmp")
+_FOLDERS = ("blobs", "results", "media", "edits", "uploads", "work", "studio", "tmp")
 
 
 class Storage:
@@ -49,6 +49,10 @@ class Storage:
     def edits(self, analysis: str) -> Path:
         """What belongs to one analysis: the view folder of its edits, and exports made on demand."""
         return self.folder / "edits" / analysis
+
+    def studio(self, owner: int) -> Path:
+        """Somebody's generated faces, with their manifest."""
+        return self.folder / "studio" / str(owner)
 
     def upload(self, upload: str) -> Path:
         return self.folder / "uploads" / upload

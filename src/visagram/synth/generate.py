@@ -9,7 +9,7 @@ from visagram.errors import Conflict
 from visagram.synth.collection import Collection, Record, file_name, open_collection
 from visagram.synth.generator import Face, Generator
 
-SAVE_EVERY = 16
+SAVE_EVERY = 4
 """Faces between two manifests."""
 REFUSED = "refused by the generator"
 

@@ -37,7 +37,7 @@ class Recipe:
     adversary: float = 0.03
     adversary_from: float = 0.35
     variants: int = 4
-    flow_steps: int = 12000
+    flow_steps: int = 8000
     flow_batch: int = 512
     flow_rate: float = 1e-3
     fall: float = 0.4

@@ -9,6 +9,7 @@ from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from visagram import __version__
+from visagram.core.types import EXPRESSIONS
 from visagram.export.words import exact
 from visagram.jobs.analyses import state
 from visagram.jobs.model import DONE
@@ -76,6 +77,10 @@ def pages_routes(service: Service) -> APIBlueprint:
         offer = find_model(service, name)
         sheet = offer.sheet
         return render_template("model.html", page="model", offer=offer, sheet=sheet, drawn=_drawn(sheet))
+
+    @pages.get("/studio")
+    def studio() -> str:
+        return render_template("studio.html", page="studio", expressions=EXPRESSIONS)
 
     @pages.get("/about")
     def about() -> str:

@@ -21,6 +21,7 @@ from visagram.jobs.model import (
     Change,
     Entry,
     Job,
+    Making,
     Unit,
     Video,
     Window,
@@ -109,6 +110,30 @@ def analysis(row: Analysis) -> dict[str, Any]:
         "revision": row.revision,
         "error": _error(job) if failed else None,
         "shared": row.shared,
+    }
+
+
+def making(row: Making) -> dict[str, Any]:
+    """A request to the studio and how far it is."""
+    job, wanted = row.job, row.request
+    return {
+        "id": row.id,
+        "created": moment(row.created),
+        **{name: wanted[name] for name in ("expression", "count", "seed", "guidance", "generator")},
+        "state": job.state if job is not None else FAILED,
+        "completed": job.completed if job is not None else 0,
+        "total": job.total if job is not None else 0,
+        "error": _error(job) if job is not None and job.state == FAILED else None,
+    }
+
+
+def face(record: Any) -> dict[str, Any]:
+    """A generated face, a `visagram.synth.collection.Record`."""
+    shown = ("file", "expression", "seed", "number", "accepted", "decision", "reason", "review")
+    return {
+        **{name: getattr(record, name) for name in shown},
+        "url": f"{API}/studio/faces/{record.file}?v={record.sha256[:12]}",
+        "agreement": record.scores.get("agreement"),
     }
 
 

@@ -16,6 +16,7 @@ from visagram.web.api.people import people_routes
 from visagram.web.api.pictures import pictures_routes
 from visagram.web.api.results import results_routes
 from visagram.web.api.stills import Stills
+from visagram.web.api.studio import studio_routes
 from visagram.web.api.study import study_routes
 from visagram.web.api.videos import videos_routes
 from visagram.web.api.windows import windows_routes
@@ -44,6 +45,7 @@ def create_api(service: Service) -> APIBlueprint:
     api.register_blueprint(exports_routes(service))
     api.register_blueprint(study_routes(service, windows))
     api.register_blueprint(models_routes(service))
+    api.register_blueprint(studio_routes(service))
     return api
 
 

@@ -20,6 +20,7 @@ TAGS = {
     "Analyses": "Ask for analyses of videos, watch, cancel and repeat them.",
     "Results": "What an analysis found: people, observations, figures, moments and files.",
     "People": "Correct people: rename, merge and split them, and take that back.",
+    "Studio": "Faces of people who do not exist: generated, judged, kept for training.",
     "Study": "All videos together: one tidy table, comparisons with intervals, a methods paragraph.",
     "About": "Models, settings and the log of changes.",
     "Uploads": "Resumable uploads by tus 1.0.",
@@ -64,6 +65,8 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
     "level": {"schema": _NUMBER, "description": "Level of zoom, 0 is the finest."},
     "k": {"schema": _NUMBER, "description": "Which one, from 0."},
     "name": {"schema": {"type": "string"}, "description": "Name of the model."},
+    "expression": {"schema": {"type": "string"}, "description": "Expression that a face was made for."},
+    "face": {"schema": {"type": "string"}, "description": "File name of a generated face."},
     "figure": {"schema": {"type": "string", "enum": list(FIGURES)}, "description": "Which figure."},
     "format": {"schema": {"type": "string", "enum": list(EXPORTS)}, "description": "Which format."},
 }

@@ -1,0 +1,80 @@
+"""What the web application's studio does with a folder of faces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from visagram.core.types import Progress
+from visagram.errors import Conflict
+from visagram.evaluate.duplicates import Prints
+from visagram.models.card import TEACHER
+from visagram.settings import Settings
+from visagram.synth.catalog import check_extra, open_generator
+from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
+from visagram.synth.finder import FaceFinder
+from visagram.synth.generate import generate
+from visagram.synth.generator import expression_named
+from visagram.synth.review import overrule
+from visagram.synth.selection import Selection, open_judge, select
+
+WAIT_SECONDS = 5.0
+"""For how long a person's judgement waits for whoever works on the folder."""
+
+
+def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: Progress) -> None:
+    """Make the faces of a request and select among all of the folder. Here is no training data, so that copies of its
+    faces are not looked for: `visagram synth select` does that before anything is trained.
+
+    Raises what generators, judge and folder raise.
+    """
+    check_extra()
+    expression = expression_named(str(wanted["expression"]))
+    generator = open_generator(str(wanted["generator"]), settings.models_folder, offline=settings.offline)
+    try:
+        generate(
+            generator,
+            expression,
+            int(wanted["count"]),
+            int(wanted["seed"]),
+            folder,
+            progress,
+            guidance=wanted["guidance"],
+        )
+    finally:
+        generator.close()
+    judge = open_judge(TEACHER, settings)
+    try:
+        with open_collection(folder, must_exist=True) as faces:
+            select(faces, Selection(judge, FaceFinder(), Prints(0)), lambda *_: None)
+    finally:
+        judge.close()
+
+
+def shown(folder: Path) -> Collection:
+    """The faces of a folder, none where nothing was made yet. Raises `DataError`."""
+    return read_collection(folder) if (folder / MANIFEST).is_file() else Collection(folder, ())
+
+
+def judge_by_hand(folder: Path, file: str, review: str) -> None:
+    """Note what a person says of a face. Raises `Conflict` while faces are being made."""
+    with _patiently(folder) as faces:
+        overrule(faces, [file], review)
+
+
+@contextmanager
+def _patiently(folder: Path) -> Iterator[Collection]:
+    """The folder as soon as nobody else works on it."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            with open_collection(folder, must_exist=True) as faces:
+                yield faces
+            return
+        except Conflict:
+            if time.monotonic() > until:
+                raise Conflict("Faces are being made: judge them as soon as that is done.") from None
+            time.sleep(0.2)

@@ -1,0 +1,69 @@
+"""Generators for tests: noise that knows its seed, and a real smile in many lights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from skimage import data as pictures
+
+from visagram.core.geometry import CROP
+from visagram.errors import GenerationFailed
+from visagram.synth.generator import Face, image_seed
+
+
+class Drawing:
+    """A generator whose faces are their seed as noise; it fails after `lasts` of them. refuses: numbers that it will
+    not give."""
+
+    def __init__(self, lasts: int = 10**9, refuses: tuple[int, ...] = (), name: str = "drawing") -> None:
+        self.name, self.facts = name, {"name": name, "sha256": "ab" * 32}
+        self.made: list[int] = []
+        self._lasts, self._refuses = lasts, refuses
+
+    def generate(self, expression, count, seed, *, first=0, guidance=None, steps=None) -> Iterator[Face]:
+        for number in range(first, count):
+            if len(self.made) == self._lasts:
+                raise GenerationFailed("The drawing hand is tired.")
+            self.made.append(number)
+            own = image_seed(seed, expression, number)
+            image = np.random.default_rng(own).integers(0, 255, (48, 48), np.uint8)
+            refused = "unsuitable" if number in self._refuses else ""
+            yield Face(image, number, own, "a prompt", {"guidance": guidance or 2.0}, refused)
+
+    def close(self):
+        pass
+
+
+def portrait(seed, spread=1.0):
+    """A smiling woman in the light, framing and resolution of `seed`; with more spread no two are copies."""
+    random = np.random.default_rng(seed)
+    grey = cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    x, y = 224 + spread * random.uniform(-6, 6), 125 + spread * random.uniform(-6, 6)
+    half = 66 * np.exp(spread * random.uniform(-0.1, 0.1))
+    turned = cv2.getRotationMatrix2D((x, y), spread * random.uniform(-14, 14), CROP / 2 / half)
+    turned[:, 2] += CROP / 2 - np.array([x, y])
+    face = cv2.warpAffine(grey, turned, (CROP, CROP), flags=cv2.INTER_AREA)
+    ramp = np.linspace(-1, 1, CROP)[:, None] * random.uniform(-1, 1) + np.linspace(-1, 1, CROP) * random.uniform(-1, 1)
+    clouds = cv2.resize(random.normal(0, 1, (5, 5)), (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+    face = face * random.uniform(0.7, 1.1) + spread * (45 * ramp + 12 * clouds)
+    return np.clip(face, 0, 255).astype(np.uint8)
+
+
+class Portraits:
+    """A generator that always makes her smile, whatever it is asked for."""
+
+    name, facts = "portraits", {"name": "portraits", "sha256": "cd" * 32}
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, expression, count, seed, *, first=0, guidance=None, steps=None):
+        self.asked += [expression] * (count - first)
+        for number in range(first, count):
+            own = image_seed(seed, expression, number)
+            yield Face(portrait(own, 2.5), number, own)
+
+    def close(self):
+        pass
