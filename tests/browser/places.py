@@ -13,6 +13,7 @@ from browser.clips import Clips
 from browser.look import until
 from browser.served import Served, serving
 from cards import full_card
+from command import wait_until
 from media_factory import SAMPLE, hollow, loop_sample, numbered, sample_frames, write_clip
 from weights import write_linear
 
@@ -311,6 +312,30 @@ def _form(page: Page) -> None:
     expect(page.get_by_label("Token")).to_be_visible()
 
 
+def _studio(made: World) -> str:
+    """The studio with faces of two expressions, one of them judged by hand."""
+
+    def make() -> str:
+        api = made.served.api
+        for expression in ("happy", "disgust"):
+            api.post("/studio/makings", {"expression": expression, "count": 4, "seed": 1})
+
+        def over() -> bool:
+            return {making["state"] for making in api.get("/studio/makings")["items"]} == {"done"}
+
+        wait_until(over, 180, "no faces came")
+        api.patch("/studio/faces/happy/happy-1-00000.png", {"review": "reject"})
+        return "made"
+
+    made.once("studio", make)
+    return f"{made.served.url}/studio"
+
+
+def _faces(page: Page) -> None:
+    expect(page.get_by_role("img", name="Generated face meant to look happy")).to_have_count(4)
+    until(page, "[...document.images].every((image) => image.complete)")
+
+
 PLACES = [
     Place("library-empty", _empty, _hero),
     Place("library", _full, _shelf),
@@ -330,6 +355,8 @@ PLACES = [
     Place("study-empty", _empty_study, _guide),
     Place("study", _study, _compared),
     Place("import-dialog", _study, _import),
+    Place("studio", _studio, _faces),
+    Place("studio-empty", lambda made: made.once("bare", lambda: made.other("bare").url) + "/studio", _quiet),
     Place("models", _at("/models"), _quiet),
     Place("models-missing", _well_modelled("/models"), _quiet),
     Place("model-choice", _well_modelled("/"), _model_choice),
