@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visagram.export.words import exact, size
-from visagram.models.card import DETECTOR, EMBEDDING, EMOTION, TEACHER, read_card
+from visagram.models.card import DETECTOR, EMBEDDING, EMOTION, GENERATOR, TEACHER, read_card
 from visagram.models.reading import read
 from visagram.models.sheet import Estimate, Figure, Measured, Sheet, duration
 
@@ -32,6 +32,7 @@ writes it). `visagram evaluate --data FOLDER` measures any of them on your faces
 STRIDE = 4
 """Of the points of a curve every fourth is shown."""
 FURTHER = {"measured": "Measured", "separation": "Measured", "eight_bits": "Computing in 8-bit integers"}
+FURTHER |= {"sampling": "Sampling", "refine": "Refining the expression model's answers"}
 """Facts of some cards only, and their titles."""
 GOALS = """## The expression model at a glance
 
@@ -65,7 +66,7 @@ cross-validation over both splits.
 
 def page() -> str:
     """The whole text."""
-    sheets = [read(read_card(name)) for name in (EMOTION, TEACHER, DETECTOR, EMBEDDING)]
+    sheets = [read(read_card(name)) for name in (EMOTION, TEACHER, GENERATOR, DETECTOR, EMBEDDING)]
     return "\n".join([HEAD, *_goals(sheets[0]), *("\n".join(_section(sheet)) for sheet in sheets)]).rstrip() + "\n"
 
 

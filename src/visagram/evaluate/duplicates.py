@@ -107,6 +107,17 @@ def copies(first: Prints, second: Prints, distance: int = DISTANCE, likeness: fl
     return [found[place] for place in sorted(found)]
 
 
+def bits_apart(pictures: Prints, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(n,) in how many bits the hash of each picture, or of its mirror image, differs from the nearest of `hashes`; 64
+    where there are none."""
+    found = np.full(len(pictures), BITS, np.int64)
+    for column in range(0, len(hashes), COLUMNS):
+        for own in (pictures.hashes, pictures.mirrors):
+            bits = np.bitwise_count(own[:, None] ^ hashes[None, column : column + COLUMNS])
+            found = np.minimum(found, bits.min(axis=1))
+    return found
+
+
 def likenesses(first: Prints, second: Prints) -> NDArray[np.float32]:
     """(n, m) correlation of each picture with each, or with its mirror image where that is more alike."""
     side = CROP // 2

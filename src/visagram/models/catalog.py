@@ -61,7 +61,7 @@ EXTRAS = {
     "generate": ("torch", "diffusers", "transformers", "PIL", "safetensors"),
 }
 """What each extra must have installed."""
-EXPRESSION, DETECTION = "expression", "detection"
+EXPRESSION, DETECTION, GENERATION = "expression", "detection", "generation"
 SETTINGS = {EXPRESSION: "emotion", DETECTION: "detector"}
 
 
@@ -100,6 +100,7 @@ def choices() -> tuple[Choice, ...]:
         Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
         Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
         Choice(TEACHER, EXPRESSION, "", lambda _: read_card(TEACHER), _nothing),
+        Choice(GENERATOR, GENERATION, "generate", lambda _: read_card(GENERATOR), _nothing),
         _foreign("deepface", EXPRESSION, "deepface"),
         _foreign("deepface-retinaface", DETECTION, "deepface"),
     )

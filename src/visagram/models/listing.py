@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from visagram.errors import UsageError, VisagramError
 from visagram.export.words import size
 from visagram.models.card import EMBEDDED, Card
-from visagram.models.catalog import EXPRESSION, HF, OURS, OWN, SETTINGS, Choice, choices, find
+from visagram.models.catalog import EXPRESSION, GENERATION, HF, OURS, OWN, SETTINGS, Choice, choices, find
 from visagram.models.fetch import Watch
 from visagram.models.reading import read
 from visagram.models.sheet import Sheet
@@ -143,7 +143,8 @@ def _cost(choice: Choice, card: Card) -> str:
 
 def _row(offer: Offer) -> tuple[str, ...]:
     sheet = offer.sheet
-    option = f"--{offer.setting} {offer.name}" if offer.setting else "(always)"
+    setting = "generator" if offer.task == GENERATION else offer.setting
+    option = f"--{setting} {offer.name}" if setting else "(always)"
     state = "" if offer.card.sha256 else "not fetched, offline" if offer.obstacle else "fetched at first use"
     state = f"needs visagram[{offer.choice.extra}]" if offer.choice.missing else state
     trained = sheet.trained_on

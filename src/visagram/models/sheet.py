@@ -13,6 +13,7 @@ ROLES = {
     "expression": "Reads apparent expression",
     "detection": "Finds faces",
     "embedding": "Tells people apart",
+    "generation": "Makes faces of people who do not exist",
 }
 ACCURACY = "Accuracy"
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import ModelError, UsageError
+from visagram.evaluate.duplicates import DISTANCE, Prints, bits_apart
 from visagram.models.card import Card, file_hash, read_card
 from visagram.synth.batches import in_batches
 from visagram.synth.generator import Face, image_seed
@@ -23,6 +24,11 @@ from visagram.synth.networks import NOBODY, SIDE, Autoencoder, Flow, Shape
 
 NAME = "visagram-diffusion"
 BATCH = 16
+DRAWS = 8
+"""Pairs of time and noise on which the flow is asked which expression explains a face."""
+TIMES = (0.3, 0.9)
+"""Between which they lie: nearer to the face all expressions explain it, nearer to the noise none."""
+EIGHT_BITS, SCALE = "modulation.weight", ".scale"
 MOST_STEPS = 1000
 MOST_GUIDANCE = 20.0
 
@@ -34,13 +40,15 @@ def embedded_card() -> Card:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What a generator's file holds. latents: shape of a face's. centre, spread: of those that it learned from."""
+    """What a generator's file holds. latents: shape of a face's. centre, spread: of those that it learned from. known:
+    perceptual hashes (n,) of the faces that it learned from."""
 
     autoencoder: Autoencoder
     flow: Flow
     centre: Tensor
     spread: Tensor
     latents: tuple[int, int, int]
+    known: NDArray[np.uint64]
 
     def normed(self, latents: Tensor) -> Tensor:
         """Latents as the flow knows them."""
@@ -57,17 +65,18 @@ def load_networks(card: Card, device: torch.device | str = "cpu") -> Networks:
         raise ModelError(f"The model file {card.file} does not match its card: {card.remedy}.")
     try:
         shape = Shape.of(card.facts["shape"])
-        tensors = {name: tensor.float() for name, tensor in load_file(card.file).items()}
+        tensors = unpacked(load_file(card.file))
         autoencoder, flow = Autoencoder(shape), Flow(shape)
         autoencoder.load_state_dict(_below(tensors, "autoencoder"))
         flow.load_state_dict(_below(tensors, "flow"))
-        centre, spread = (tensors[f"scale.{name}"].to(device) for name in ("centre", "spread"))
+        centre, spread = (tensors[f"scale.{name}"].float().to(device) for name in ("centre", "spread"))
+        known = tensors["known.hashes"].numpy().view(np.uint64)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"The generator {card.file} cannot be opened ({reason}): {card.remedy}.") from error
     for network in (autoencoder, flow):
         network.to(device).eval()
-    return Networks(autoencoder, flow, centre, spread, (shape.latents, SIDE, SIDE))
+    return Networks(autoencoder, flow, centre, spread, (shape.latents, SIDE, SIDE), known)
 
 
 class EmbeddedGenerator:
@@ -86,6 +95,7 @@ class EmbeddedGenerator:
         try:
             sampling = self._card.facts["sampling"]
             self._guidance, self._steps = float(sampling["guidance"]), int(sampling["steps"])
+            self._candidates = int(sampling["candidates"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The card of {self._card.name} lacks its sampling: {self._card.remedy}.") from error
 
@@ -127,16 +137,73 @@ class EmbeddedGenerator:
 
     @torch.inference_mode()
     def _sample(self, label: int, seeds: Sequence[int], guidance: float, steps: int) -> list[NDArray[np.uint8]]:
-        """One image for each seed, by Heun's method over even steps of time."""
+        """One image for each seed: of several candidates the one that the flow itself finds most like the expression,
+        among those that are no copy of a face that it learned from."""
         if (networks := self._networks) is None:
             raise ModelError("The generator was closed.")
         # Always as many at a time: the last bits of a sum depend on that.
         padded = [*seeds, *[0] * (BATCH - len(seeds))]
-        noise = torch.stack([_noise(own, networks.latents) for own in padded]).to(self._device)
-        labels = torch.full((len(padded),), label, device=self._device)
-        luma = networks.drawn(flow_back(networks.flow, noise, labels, guidance, steps))
-        images = ((luma[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
-        return list(images[: len(seeds)])
+        noise = torch.cat([_noise(own, (self._candidates, *networks.latents)) for own in padded]).to(self._device)
+        labels = torch.full((len(noise),), label, device=self._device)
+        latents = flow_back(networks.flow, noise, labels, guidance, steps)
+        luma = (networks.drawn(latents)[:, 0].clamp(-1, 1) + 1) * 127.5
+        images = luma.round().to(torch.uint8).cpu().numpy()
+        merit = margins(networks, latents, label)
+        # Beyond any margin: a copy is only taken where all are copies, and then the least of them.
+        merit -= 1e6 * np.maximum(0, DISTANCE + 1 - bits_apart(Prints.of(images), networks.known))
+        best = merit.reshape(BATCH, self._candidates).argmax(axis=1)
+        chosen = images.reshape(BATCH, self._candidates, *images.shape[1:])[np.arange(BATCH), best]
+        return list(chosen[: len(seeds)])
+
+
+def margins(networks: Networks, latents: Tensor, label: int) -> NDArray[np.float64]:
+    """(n,) by how much less the flow errs for an expression than for the one that is nearest to it."""
+    errors = class_errors(networks, latents)
+    own = errors[:, label].copy()
+    errors[:, label] = np.inf
+    return np.asarray(errors.min(axis=1) - own)
+
+
+@torch.inference_mode()
+def class_errors(networks: Networks, latents: Tensor, draws: int = DRAWS) -> NDArray[np.float64]:
+    """(n, 7) mean squared errors of the velocity for each expression, over `draws` pairs of time and noise that are the
+    same for all faces: the better an expression explains a face, the smaller (Li et al. 2023, arXiv 2303.16203)."""
+    classes, n = len(EXPRESSIONS), len(latents)
+    noise = torch.randn((draws, *networks.latents), generator=torch.Generator("cpu").manual_seed(0)).to(latents)
+    labels = torch.arange(classes, device=latents.device).repeat(n)
+    total = np.zeros((n, classes))
+    for each, time in zip(noise, torch.linspace(*TIMES, draws).to(latents), strict=True):
+        mixed = torch.lerp(latents, each.expand_as(latents), time).repeat_interleave(classes, dim=0)
+        wanted = (each - latents).repeat_interleave(classes, dim=0)
+        velocity = networks.flow(mixed, time.expand(len(mixed)), labels)
+        total += (velocity - wanted).square().mean(dim=(1, 2, 3)).view(n, classes).double().cpu().numpy()
+    return total / draws
+
+
+def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for a file: in half precision, those of the modulation, which are many and matter little, in 8 bits with
+    a scale beside them."""
+    found = {}
+    for name, tensor in tensors.items():
+        if name.endswith(EIGHT_BITS):
+            scale = tensor.float().abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127
+            found[name] = (tensor.float() / scale).round().to(torch.int8)
+            found[f"{name}{SCALE}"] = scale
+        else:
+            found[name] = tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+    return {name: tensor.contiguous() for name, tensor in found.items()}
+
+
+def unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What `packed` has stored."""
+    found = {}
+    for name, tensor in stored.items():
+        if name.endswith(SCALE):
+            continue
+        scale = stored.get(f"{name}{SCALE}")
+        whole = tensor.float() if tensor.is_floating_point() else tensor
+        found[name] = whole if scale is None else tensor.float() * scale
+    return found
 
 
 def flow_back(flow: Flow, noise: Tensor, labels: Tensor, guidance: float, steps: int) -> Tensor:
@@ -158,7 +225,7 @@ def flow_back(flow: Flow, noise: Tensor, labels: Tensor, guidance: float, steps:
     return latents
 
 
-def _noise(seed: int, shape: tuple[int, int, int]) -> Tensor:
+def _noise(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Drawn on the processor, so that a seed means the same on every machine."""
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
 

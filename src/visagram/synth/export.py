@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors.torch import save_file
 
 from visagram import __version__
@@ -19,18 +21,20 @@ from visagram.core.stages import EmotionClassifier
 from visagram.core.types import EXPRESSIONS, Progress
 from visagram.errors import DataError
 from visagram.evaluate.data import TRAIN
+from visagram.evaluate.duplicates import Prints
 from visagram.files import replace_file
 from visagram.learn.data import VALIDATION, Faces48
 from visagram.learn.origin import named
+from visagram.learn.words import APPARENT
 from visagram.models.card import EMOTION, Card, read_card
 from visagram.models.emotion import OnnxClassifier
 from visagram.synth.checkpoint import CHECKPOINT, Checkpoint
-from visagram.synth.embedded import NAME, EmbeddedGenerator
+from visagram.synth.embedded import NAME, EmbeddedGenerator, packed
 from visagram.synth.faces import read_aligned
 from visagram.synth.measure import EACH, measure
 from visagram.synth.refine import Explainer, Gain, gain
 
-GUIDANCE, STEPS = 2.0, 20
+GUIDANCE, STEPS, CANDIDATES = 2.0, 16, 4
 INTENDED = "Grey faces of people who do not exist, to balance training data of expression models and to test software."
 MISUSE = (
     "To pass its images off as photographs: every file is marked as generated, and the mark must stay.",
@@ -59,12 +63,12 @@ def export(
         draft = Path(place)
         training, held_out = read_aligned(data, TRAIN, progress), read_aligned(data, VALIDATION, progress)
         origin = named(data)
-        facts = _written(stored, draft) | origin.facts(len(training))
+        facts = _written(stored, training, draft) | origin.facts(len(training))
         facts["trained_on"] = f"{origin.title}, {len(training):,} aligned faces with soft labels"
         _write_card(facts, draft)
         generator = EmbeddedGenerator(read_card(NAME, draft))
-        facts["metrics"] = measure(generator, judge, training, held_out, progress, each=each).facts()
-        facts["metrics"]["judged_by"] = judged_by
+        facts["measured"] = measure(generator, judge, training, held_out, progress, each=each).facts()
+        facts["measured"]["judged_by"] = judged_by
         facts["refine"] = refining(read_card(NAME, draft), held_out).facts()
         _write_card(facts, draft)
         for name in (f"{NAME}.safetensors", f"{NAME}.json"):
@@ -83,13 +87,14 @@ def refining(card: Card, held_out: Faces48) -> Gain:
     return gain(classifier.classify(faces.luma), errors, faces.votes.labels, face_ms)
 
 
-def _written(stored: Checkpoint, folder: Path) -> dict[str, Any]:
+def _written(stored: Checkpoint, training: Faces48, folder: Path) -> dict[str, Any]:
     """Write the weights, and say what they are."""
-    tensors = {f"autoencoder.{name}": tensor.half() for name, tensor in stored.part("autoencoder").items()}
-    tensors |= {f"flow.{name}": tensor.half() for name, tensor in stored.part("averaged").items()}
+    tensors = {f"autoencoder.{name}": tensor for name, tensor in stored.part("autoencoder").items()}
+    tensors |= {f"flow.{name}": tensor for name, tensor in stored.part("averaged").items()}
     tensors |= {f"scale.{name}": tensor for name, tensor in stored.part("scale").items()}
+    tensors["known.hashes"] = torch.from_numpy(Prints.of(training.luma).hashes.view(np.int64))
     path = folder / f"{NAME}.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(path))
+    save_file(packed(tensors), str(path))
     content = path.read_bytes()
     return {
         "name": NAME,
@@ -99,11 +104,18 @@ def _written(stored: Checkpoint, folder: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "labels": list(EXPRESSIONS),
+        "input": {"name": "expression and seed", "guidance": "0 to 20", "steps": "1 to 1000"},
         "output": [{"name": "luma", "meaning": "48x48 grey face, framed as the expression network wants it"}],
         "shape": dataclasses.asdict(stored.recipe.shape),
-        "sampling": {"method": "Heun, classifier-free guidance", "guidance": GUIDANCE, "steps": STEPS},
+        "sampling": {
+            "method": "Heun, classifier-free guidance; of several candidates the one that the flow itself finds best",
+            "guidance": GUIDANCE,
+            "steps": STEPS,
+            "candidates": CANDIDATES,
+        },
         "recipe": dataclasses.asdict(stored.recipe),
         "intended_use": INTENDED,
+        "apparent": APPARENT,
         "misuse": list(MISUSE),
         "limits": list(LIMITS),
     }

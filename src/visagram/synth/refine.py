@@ -22,12 +22,10 @@ from visagram.core.types import EXPRESSIONS
 from visagram.errors import ModelError
 from visagram.models.card import Card
 from visagram.models.crops import as_grey, resized
-from visagram.synth.embedded import embedded_card, load_networks
+from visagram.synth.embedded import class_errors, embedded_card, load_networks
 
 DRAWS = 12
 """Pairs of time and noise on which the flow is tried."""
-TIMES = (0.35, 0.85)
-"""Between which they lie: nearer to the face all expressions explain it, nearer to the noise none."""
 BATCH = 16
 CLASSES = len(EXPRESSIONS)
 
@@ -55,31 +53,16 @@ class Explainer:
         if threads is not None:
             torch.set_num_threads(threads)
         self._networks = load_networks(card or embedded_card())
-        generator = torch.Generator("cpu").manual_seed(0)
-        shape = self._networks.latents
-        self._noise = torch.randn((DRAWS, *shape), generator=generator)
-        self._times = torch.linspace(*TIMES, DRAWS)
 
     @torch.inference_mode()
     def errors(self, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n, 48, 48) aligned faces to (n, 7) mean squared errors of the velocity, without each face's mean."""
-        found = np.empty((len(luma), CLASSES))
+        networks, found = self._networks, np.empty((len(luma), CLASSES))
         for start in range(0, len(luma), BATCH):
-            found[start : start + BATCH] = self._errors(luma[start : start + BATCH])
+            part = torch.from_numpy(np.ascontiguousarray(luma[start : start + BATCH])).unsqueeze(1)
+            latents = networks.normed(networks.autoencoder.encode(part.float() / 127.5 - 1)[0])
+            found[start : start + BATCH] = class_errors(networks, latents, DRAWS)
         return np.asarray(found - found.mean(axis=1, keepdims=True))
-
-    def _errors(self, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
-        networks, n = self._networks, len(luma)
-        scaled = torch.from_numpy(np.ascontiguousarray(luma)).unsqueeze(1).float() / 127.5 - 1
-        latents = networks.normed(networks.autoencoder.encode(scaled)[0])
-        labels = torch.arange(CLASSES).repeat(n)
-        total = np.zeros((n, CLASSES))
-        for noise, time in zip(self._noise, self._times, strict=True):
-            mixed = torch.lerp(latents, noise.expand_as(latents), float(time)).repeat_interleave(CLASSES, dim=0)
-            wanted = (noise - latents).repeat_interleave(CLASSES, dim=0)
-            velocity = networks.flow(mixed, time.expand(len(mixed)), labels)
-            total += (velocity - wanted).square().mean(dim=(1, 2, 3)).view(n, CLASSES).double().numpy()
-        return total / DRAWS
 
 
 class RefinedClassifier:
