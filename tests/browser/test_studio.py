@@ -28,7 +28,7 @@ def page(visit, studio, guard):
 def test_faces_are_asked_for_appear_and_are_overruled(page):
     expect(page.get_by_text("Nothing was generated yet.")).to_be_visible()
     page.get_by_label("Apparent expression").select_option("happy")
-    page.get_by_label("Faces", exact=True).fill("4")
+    page.get_by_role("spinbutton", name="Faces").fill("4")
     page.get_by_label("Seed").fill("5")
     page.get_by_role("button", name="Generate", exact=True).click()
     requests = page.get_by_role("list", name="Requests")

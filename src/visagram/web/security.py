@@ -30,7 +30,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from visagram.jobs.model import Analysis, Upload, Video
+from visagram.jobs.model import Analysis, Making, Upload, Video
 from visagram.jobs.service import Service
 from visagram.jobs.videos import Who
 from visagram.web.addresses import OwnNames, local_path, same_origin
@@ -199,7 +199,8 @@ class _Guard:
         with self._service.store.read() as session:
             for id in filter(lambda value: isinstance(value, str), (request.view_args or {}).values()):
                 analysis = session.get(Analysis, id)
-                thing = analysis.video if analysis is not None else session.get(Video, id) or session.get(Upload, id)
+                thing: Video | Upload | Making | None = analysis.video if analysis is not None else None
+                thing = thing or session.get(Video, id) or session.get(Upload, id) or session.get(Making, id)
                 if thing is not None and thing.owner_id != found.owner:
                     raise Problem(403, "foreign", "This is somebody else's: another access token opens it.")
 

@@ -26,7 +26,7 @@ def test_models_are_shown_with_their_whole_cards(world, problem):
     assert {card["sha256"] for card in model_cards()} <= set(known)
     for model in found["items"]:
         assert world.get(f"/models/{model['name']}").json == model
-        assert model["card"]["file"].endswith(".onnx")
+        assert model["card"]["file"].endswith((".onnx", ".safetensors"))
         assert model["available"] is (model["why"] is None)
     for name in ("nothing", "..", "..%2F..%2Fsettings", "visagram-emotion.json", "hf:some/model"):
         assert problem(world.get(f"/models/{name}"), 404)
