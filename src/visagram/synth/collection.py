@@ -91,6 +91,10 @@ def file_name(expression: str, seed: int, number: int) -> str:
     return f"{expression}/{expression}-{seed}-{number:05d}.png"
 
 
+class InUse(Conflict):
+    """Another process works on the folder."""
+
+
 class Collection:
     """The faces of a folder. Make one with `open_collection`."""
 
@@ -177,7 +181,7 @@ def open_collection(folder: Path, *, must_exist: bool = False) -> Iterator[Colle
         lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
     except Timeout as error:
-        raise Conflict(f"Another process works on {folder}: wait until it is done.") from error
+        raise InUse(f"Another process works on {folder}: wait until it is done.") from error
     except OSError as error:
         raise output_error(folder, error) from error
     try:

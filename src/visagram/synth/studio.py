@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from visagram.core.stages import EmotionClassifier
 from visagram.core.types import Progress
 from visagram.errors import Conflict
 from visagram.evaluate.duplicates import Prints
 from visagram.models.card import TEACHER
 from visagram.settings import Settings
 from visagram.synth.catalog import check_extra, open_generator
-from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
+from visagram.synth.collection import MANIFEST, Collection, InUse, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
 from visagram.synth.generator import expression_named
 from visagram.synth.review import overrule
 from visagram.synth.selection import Selection, open_judge, select
 
+BETWEEN_SECONDS = 0.2
 WAIT_SECONDS = 5.0
 """For how long a person's judgement waits for whoever works on the folder."""
 
@@ -32,26 +33,28 @@ def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: 
     Raises what generators, judge and folder raise.
     """
     check_extra()
-    expression = expression_named(str(wanted["expression"]))
+    expression, count = expression_named(str(wanted["expression"])), int(wanted["count"])
+
+    def wait() -> None:
+        progress("wait", 0, count)
+        time.sleep(BETWEEN_SECONDS)
+
     generator = open_generator(str(wanted["generator"]), settings.models_folder, offline=settings.offline)
     try:
-        generate(
-            generator,
-            expression,
-            int(wanted["count"]),
-            int(wanted["seed"]),
-            folder,
-            progress,
-            guidance=wanted["guidance"],
-        )
+        seed, guidance = int(wanted["seed"]), wanted["guidance"]
+        _patiently(lambda: generate(generator, expression, count, seed, folder, progress, guidance=guidance), wait)
     finally:
         generator.close()
     judge = open_judge(TEACHER, settings)
     try:
-        with open_collection(folder, must_exist=True) as faces:
-            select(faces, Selection(judge, FaceFinder(), Prints(0)), lambda *_: None)
+        _patiently(lambda: _select(folder, judge), wait)
     finally:
         judge.close()
+
+
+def _select(folder: Path, judge: EmotionClassifier) -> None:
+    with open_collection(folder, must_exist=True) as faces:
+        select(faces, Selection(judge, FaceFinder(), Prints(0)), lambda *_: None)
 
 
 def shown(folder: Path) -> Collection:
@@ -61,20 +64,25 @@ def shown(folder: Path) -> Collection:
 
 def judge_by_hand(folder: Path, file: str, review: str) -> None:
     """Note what a person says of a face. Raises `Conflict` while faces are being made."""
-    with _patiently(folder) as faces:
-        overrule(faces, [file], review)
-
-
-@contextmanager
-def _patiently(folder: Path) -> Iterator[Collection]:
-    """The folder as soon as nobody else works on it."""
     until = time.monotonic() + WAIT_SECONDS
+
+    def wait() -> None:
+        if time.monotonic() > until:
+            raise Conflict("Faces are being made: judge them as soon as that is done.")
+        time.sleep(BETWEEN_SECONDS)
+
+    def note() -> None:
+        with open_collection(folder, must_exist=True) as faces:
+            overrule(faces, [file], review)
+
+    _patiently(note, wait)
+
+
+def _patiently(work: Callable[[], object], wait: Callable[[], None]) -> None:
+    """Do it as soon as nobody else works on the folder. wait: called between two tries."""
     while True:
         try:
-            with open_collection(folder, must_exist=True) as faces:
-                yield faces
+            work()
             return
-        except Conflict:
-            if time.monotonic() > until:
-                raise Conflict("Faces are being made: judge them as soon as that is done.") from None
-            time.sleep(0.2)
+        except InUse:
+            wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 from sqlalchemy import select
@@ -176,3 +178,26 @@ def test_without_the_extra_the_studio_says_what_to_install(world, problem, monke
     assert found["available"] is False and "pip install 'visagram[generate]'" in found["why"]
     assert problem(world.post("/studio/makings", {"expression": "happy"}), 422, "usage")
     assert _faces(world) == []
+
+
+def test_two_requests_of_one_owner_wait_for_each_other(world, smiling, monkeypatch):
+    ids = [
+        world.post("/studio/makings", {"expression": e, "count": 6, "seed": 21}).json["id"]
+        for e in ("happy", "surprise")
+    ]
+    real = smiling.generate
+
+    def slowly(*arguments, **more):
+        for face in real(*arguments, **more):
+            time.sleep(0.1)
+            yield face
+
+    monkeypatch.setattr(smiling, "generate", slowly)
+    workers = [threading.Thread(target=work, args=(world.service, name)) for name in ("one", "two")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [world.get(f"/studio/makings/{id}").json["state"] for id in ids] == ["done", "done"]
+    found = [face for face in _faces(world, "?limit=500") if face["seed"] == 21]
+    assert len(found) == 12 and all(face["decision"] for face in found)
