@@ -127,9 +127,9 @@ def test_memory_beyond_the_limit_fails_that_video_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slow_worker_is_not_taken_for_one_that_hangs(tmp_path: Path) -> None:
-    # Ten thousand frames in one piece, of which a handful are wanted: nothing is found out for a long time.
+    # Twenty-four thousand frames in one piece, of which a handful are wanted: nothing is found out for a long time.
     clip = write_clip(tmp_path / "a.h264", sample_frames(20, 1280, 720), options={"preset": "ultrafast", "bf": "0"})
-    clip.write_bytes(clip.read_bytes() * 500)
+    clip.write_bytes(clip.read_bytes() * 1200)
     settings = Settings(sample_fps=0.01, stall_timeout=4.0, attempts=1, processes=1)
     start = time.monotonic()
     report = Analysis(clip, settings).report()
