@@ -17,7 +17,7 @@ VisagramError                   code, a sentence a person can act on, an exit st
 │   └── StorageFull             storage_full       no space left
 ├── NotFound                    not_found          nothing of that id, or it is somebody else's
 ├── Conflict                    conflict           the request does not fit the state that the thing is in
-├── FolderInUse                 folder_in_use      another server works on the data folder
+├── FolderInUse                 folder_in_use      another server or process works on the folder
 ├── Stopped                     stopped            the workers were stopped before they were done
 ├── ModelError                  model              a model file that is missing, damaged or contradicts its card
 ├── DataError                   data               training or evaluation data that does not fit

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators import Drawing
-from visagram.errors import Conflict, DataError, GenerationFailed, OutputUnwritable
+from visagram.errors import Conflict, DataError, FolderInUse, GenerationFailed, OutputUnwritable
 from visagram.synth.collection import MANIFEST, TABLE, Collection, Record, open_collection, read_collection
 from visagram.synth.generate import generate
 from visagram.synth.generator import image_seed
@@ -71,6 +71,9 @@ def test_faces_of_one_seed_that_were_made_otherwise_are_not_mixed(tmp_path):
     generate(Drawing(), "happy", 2, 0, tmp_path, _quiet, guidance=3.0)
     with pytest.raises(Conflict, match="another guidance"):
         generate(Drawing(), "happy", 4, 0, tmp_path, _quiet, guidance=4.0)
+    # The generator's own is not what the folder was begun with.
+    with pytest.raises(Conflict, match="another guidance"):
+        generate(Drawing(), "happy", 4, 0, tmp_path, _quiet)
     with pytest.raises(Conflict, match="another generator"):
         generate(Drawing(name="other"), "happy", 4, 0, tmp_path, _quiet)
     assert len(read_collection(tmp_path)) == 2
@@ -83,7 +86,7 @@ def test_what_the_generator_itself_refuses_is_rejected_with_its_reason(tmp_path)
 
 
 def test_two_processes_do_not_work_on_one_folder(tmp_path):
-    with open_collection(tmp_path), pytest.raises(Conflict, match="Another process works"), open_collection(tmp_path):
+    with open_collection(tmp_path), pytest.raises(FolderInUse, match="Another"), open_collection(tmp_path):
         pass
 
 

@@ -31,13 +31,14 @@ FILES = ("config.json", "preprocessor_config.json")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack")
 
 
-def folder_of(name: str, models: Path) -> Path:
-    """Where a model lies: a folder that exists, or what a name on the hub is fetched to. Raises `UsageError`."""
+def folder_of(name: str, models: Path, kind: str = "huggingface") -> Path:
+    """Where a model lies: a folder that exists, or what a name on the hub is fetched to, below `models`/`kind`. Raises
+    `UsageError`."""
     if Path(name).is_dir():
         return Path(name)
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name) or ".." in name:
         raise UsageError(f"'{name}' is neither a folder nor the name of a model on Hugging Face (owner/name).")
-    return models / "huggingface" / name.replace("/", "--")
+    return models / kind / name.replace("/", "--")
 
 
 def fetch_model(name: str, models: Path, *, offline: bool, watch: Watch = nobody) -> Path:

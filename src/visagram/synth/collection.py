@@ -28,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 
 from visagram import __version__
 from visagram.core.types import EXPRESSIONS
-from visagram.errors import Conflict, DataError
+from visagram.errors import DataError, FolderInUse
 from visagram.evaluate.data import inside
 from visagram.files import output_error, replace_file
 from visagram.synth.marking import write_png
@@ -89,10 +89,6 @@ class Record:
 def file_name(expression: str, seed: int, number: int) -> str:
     """Where a face lies in its folder."""
     return f"{expression}/{expression}-{seed}-{number:05d}.png"
-
-
-class InUse(Conflict):
-    """Another process works on the folder."""
 
 
 class Collection:
@@ -173,7 +169,7 @@ def read_collection(folder: Path) -> Collection:
 @contextmanager
 def open_collection(folder: Path, *, must_exist: bool = False) -> Iterator[Collection]:
     """The faces of a folder, new where there is none, to work on; one process at a time. Saved at the end, also of an
-    interrupted piece of work. Raises `DataError`, `Conflict`, `OutputError`."""
+    interrupted piece of work. Raises `DataError`, `FolderInUse`, `OutputError`."""
     if must_exist:
         read_collection(folder)
     try:
@@ -181,7 +177,7 @@ def open_collection(folder: Path, *, must_exist: bool = False) -> Iterator[Colle
         lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
     except Timeout as error:
-        raise InUse(f"Another process works on {folder}: wait until it is done.") from error
+        raise FolderInUse(f"Another process works on {folder}: wait until it is done.") from error
     except OSError as error:
         raise output_error(folder, error) from error
     try:

@@ -14,7 +14,7 @@ from visagram.core.types import Progress
 from visagram.errors import Conflict, DataError, UsageError
 from visagram.report import open_report
 from visagram.synth.collection import Record, file_name, open_collection
-from visagram.synth.generate import REFUSED
+from visagram.synth.generate import record_of
 from visagram.synth.hub import ImageToImage
 
 SIDE = 512
@@ -68,20 +68,7 @@ def edit(
             raise Conflict(f"{folder} holds {expression} faces of seed {seed} already: choose another seed or folder.")
         made = editor.edit(picture, expression, count, seed, strength=strength, guidance=guidance, steps=steps)
         for done, face in enumerate(made, 1):
-            record = Record(
-                file=file_name(expression, seed, face.number),
-                sha256="",
-                expression=expression,
-                generator=editor.name,
-                generator_sha256=str(editor.facts["sha256"]),
-                seed=seed,
-                number=face.number,
-                image_seed=face.seed,
-                prompt=face.prompt,
-                parameters=dict(face.parameters) | {"edited_from": source, "consent": True},
-                decision="rejected" if face.refused else "",
-                reason=f"{REFUSED}: {face.refused}" if face.refused else "",
-            )
+            record = record_of(face, expression, seed, editor, edited_from=source, consent=True)
             faces.add(face.image, record, composite=True)
             records.append(record)
             progress("edit", done, count)

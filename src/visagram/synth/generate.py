@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from visagram.core.types import Progress
 from visagram.errors import Conflict
-from visagram.synth.collection import Collection, Record, file_name, open_collection
+from visagram.synth.collection import REJECTED, Collection, Record, file_name, open_collection
 from visagram.synth.generator import Face, Generator
 
 SAVE_EVERY = 4
@@ -40,8 +42,10 @@ def generate(
                 _check_made_alike(record, generator, guidance, steps, folder)
         progress("generate", there, count)
         made = generator.generate(expression, count, seed, first=there, guidance=guidance, steps=steps)
+        older = faces.get(names[0])
         for done, face in enumerate(made, 1):
-            faces.add(face.image, _record(face, expression, seed, generator))
+            _check_parameters(older, face, folder)
+            faces.add(face.image, record_of(face, expression, seed, generator))
             if done % SAVE_EVERY == 0:
                 faces.save()
             progress("generate", there + done, count)
@@ -59,6 +63,18 @@ def _check_made_alike(
     differing = [name for name, value in asked.items() if value is not None and record.parameters.get(name) != value]
     if record.generator != generator.name or record.generator_sha256 != generator.facts["sha256"]:
         differing.insert(0, "generator")
+    _refuse(differing, record, folder)
+
+
+def _check_parameters(older: Record | None, face: Face, folder: Path) -> None:
+    """What was not asked for is the generator's own, which an earlier call may have overridden."""
+    if older is not None:
+        names = ("guidance", "steps")
+        differing = [name for name in names if older.parameters.get(name) != face.parameters.get(name)]
+        _refuse(differing, older, folder)
+
+
+def _refuse(differing: list[str], record: Record, folder: Path) -> None:
     if differing:
         raise Conflict(
             f"{folder} holds faces of seed {record.seed} that were made with another {' and '.join(differing)}: choose "
@@ -66,18 +82,29 @@ def _check_made_alike(
         )
 
 
-def _record(face: Face, expression: str, seed: int, generator: Generator) -> Record:
+class Maker(Protocol):
+    """A generator or an editor: who made a face."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+def record_of(face: Face, expression: str, seed: int, maker: Maker, **more: Any) -> Record:
+    """The record of a face that is still to be written. more: parameters besides the maker's own."""
     return Record(
         file=file_name(expression, seed, face.number),
         sha256="",
         expression=expression,
-        generator=generator.name,
-        generator_sha256=str(generator.facts["sha256"]),
+        generator=maker.name,
+        generator_sha256=str(maker.facts["sha256"]),
         seed=seed,
         number=face.number,
         image_seed=face.seed,
         prompt=face.prompt,
-        parameters=dict(face.parameters),
-        decision="rejected" if face.refused else "",
+        parameters=dict(face.parameters) | more,
+        decision=REJECTED if face.refused else "",
         reason=f"{REFUSED}: {face.refused}" if face.refused else "",
     )

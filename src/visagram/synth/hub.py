@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from visagram.errors import GenerationFailed, ModelError, UsageError
 from visagram.models.card import file_hash
 from visagram.models.fetch import Watch, check_kind, fetch_snapshot, nobody
+from visagram.models.huggingface import folder_of
 from visagram.synth.batches import in_batches
 from visagram.synth.generator import Face, image_seed
 from visagram.synth.prompts import NEGATIVE, change, prompt
@@ -35,18 +35,9 @@ FILES = "model_index.json and the folders that it names, with config.json and sa
 PICKLES = ("*.bin", "*.pt", "*.ckpt", "*.pth")
 
 
-def folder_of(name: str, models: Path) -> Path:
-    """Where a model lies: a folder that exists, or what a name on the hub is fetched to. Raises `UsageError`."""
-    if Path(name).is_dir():
-        return Path(name)
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name) or ".." in name:
-        raise UsageError(f"'{name}' is neither a folder nor the name of a model on Hugging Face (owner/name).")
-    return models / "diffusers" / name.replace("/", "--")
-
-
 def fetch_model(name: str, models: Path, *, offline: bool, watch: Watch = nobody) -> Path:
     """The model's folder, fetched if it is not there. Raises `ModelError` that names what to download, `UsageError`."""
-    folder = folder_of(name, models)
+    folder = folder_of(name, models, "diffusers")
     if folder == Path(name) or folder.is_dir():
         return folder
     return fetch_snapshot(
@@ -132,12 +123,16 @@ class ImageToImage:
     def __init__(self, name: str, folder: Path) -> None:
         from diffusers import AutoPipelineForImage2Image
 
-        self.facts: Mapping[str, Any] = facts_of(name, folder)
+        self._facts = facts_of(name, folder)
         self._pipeline: Any | None = _opened(AutoPipelineForImage2Image, folder)
 
     @property
     def name(self) -> str:
-        return str(self.facts["name"])
+        return str(self._facts["name"])
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts
 
     def edit(
         self,

@@ -135,7 +135,7 @@ class Flow(nn.Module):
 
     All latents of a face as one vector, through residual blocks that time and label modulate (Peebles & Xie 2023, arXiv
     2212.09748). The faces are aligned, so that each place has a meaning of its own, which an attention or a convolution
-    over 36 places would first have to find out, at ten times the cost.
+    over 36 places would first have to find out, at several times the cost.
     """
 
     def __init__(self, shape: Shape) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import Progress
-from visagram.errors import Conflict
+from visagram.errors import Conflict, FolderInUse
 from visagram.evaluate.duplicates import Prints
 from visagram.models.card import TEACHER
 from visagram.settings import Settings
 from visagram.synth.catalog import check_extra, open_generator
-from visagram.synth.collection import MANIFEST, Collection, InUse, open_collection, read_collection
+from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
 from visagram.synth.generator import expression_named
@@ -84,5 +84,5 @@ def _patiently(work: Callable[[], object], wait: Callable[[], None]) -> None:
         try:
             work()
             return
-        except InUse:
+        except FolderInUse:
             wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ class _Saver:
             self._saved = time.monotonic()
 
 
-class _Learning:
+class _Learning(ABC):
     """What both phases do: steps, a sentence now and then, checkpoints."""
 
     phase = ""
@@ -112,9 +113,9 @@ class _Learning:
     parts: dict[str, nn.Module]
     optimisers: dict[str, torch.optim.Optimizer]
 
+    @abstractmethod
     def descend(self, step: int) -> dict[str, float]:
         """One step; returns figures for people."""
-        raise NotImplementedError
 
     def run(self, saver: _Saver, progress: Progress, say: Callable[[str], None]) -> None:
         began, before, figures, sums = time.monotonic(), self.step, 0, dict[str, float]()
