@@ -263,3 +263,21 @@ def test_a_hub_that_answers_nonsense_is_not_believed(server, tmp_path, files, ch
 def test_a_model_that_the_hub_does_not_know_is_said_with_what_to_put_where(server, tmp_path):
     with pytest.raises(ModelError, match=r"answered 404.*model\.safetensors"):
         _snapshot(server, tmp_path / "model")
+
+
+def test_the_folders_of_a_pipeline_are_fetched_and_nothing_beyond_them(server, tmp_path):
+    nested = {
+        "model_index.json": b"{}",
+        "unet/config.json": b"{}",
+        "unet/model.safetensors": TENSORS,
+        "../up.json": b"{}",
+        "unet/../../up.json": b"{}",
+        "a/b/deep.json": b"{}",
+        "/etc/up.json": b"{}",
+    }
+    _hub(server, nested)
+    folder = _snapshot(server, tmp_path / "hub" / "model")
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert found == ["model_index.json", "unet/config.json", "unet/model.safetensors"]
+    assert [path.name for path in tmp_path.rglob("up.json")] == []
+    assert list(folder.rglob(".locks")) == []
