@@ -59,7 +59,8 @@ def upload(service: Service, path: Path = SAMPLE, settings: dict | None = SHORT,
 def work(service: Service, owner: str = "tests") -> list[str]:
     """Do all the work there is in this process; returns the kinds of the units done."""
     queue = Leases(service.store, owner, 30)
-    runner, kinds = Runner(service.store, service.storage, queue, service.settings), []
+    runner = Runner(service.store, service.storage, queue, service.settings, service.server.training_folder)
+    kinds = []
     with contextlib.closing(runner):
         while (lease := queue.claim()) is not None:
             runner.run(lease)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from generators import portrait
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 
@@ -52,6 +53,23 @@ def draw(folder: Path, faces: NDArray[np.uint8] | None = None) -> list[dict[str,
         rows.append(place | votes)
     write(folder, rows)
     return rows
+
+
+def smiles(folder: Path) -> Path:
+    """Write a hundred times her smile; people call nearly all of them something else, and few of them happy."""
+    folder.mkdir()
+    faces = np.stack([portrait(k) for k in range(ROWS * COLUMNS)]).reshape(ROWS, COLUMNS, CROP, CROP)
+    cv2.imwrite(str(folder / "sheet.png"), faces.swapaxes(1, 2).reshape(ROWS * CROP, COLUMNS * CROP))
+    rows: list[dict[str, Any]] = []
+    for number in range(ROWS * COLUMNS):
+        row, column = divmod(number, COLUMNS)
+        label = "happy" if number % 25 == 1 else [e for e in EXPRESSIONS if e != "happy"][number // 3 % 6]
+        votes = dict.fromkeys([*VOTES.values(), *OTHERS], 0) | {VOTES[label]: 10}
+        split = "validation" if number % 3 == 0 else "train"
+        rows.append({"split": split, "sheet": "sheet.png", "row": row, "column": column} | votes)
+    rows[0] |= dict.fromkeys(VOTES.values(), 0) | {VOTES["happy"]: 10}
+    write(folder, rows)
+    return folder
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -142,6 +142,10 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = _setting((), "Further names under which the server may be addressed.")
     trusted_proxies: int = _setting(0, "How many proxies in front are trusted to set X-Forwarded headers.")
     max_upload: int = _setting(20 * 1024, "Largest upload, in MiB.")
+    training_data: str = _setting(
+        "",
+        "Folder of labelled sprite sheets, with which the studio's loop learns and compares; without it none starts.",
+    )
     keep_free: int = _setting(512, "Space that stays free on the disk, in MiB; uploads beyond are refused.")
     keep_days: float = _setting(0.0, "Delete videos and their results after this many days; 0 keeps them.")
     undo_seconds: float = _setting(30.0, "For how long a deleted video can be restored before its bytes go.")
@@ -182,6 +186,11 @@ class ServerSettings:
     def needs_token(self) -> bool:
         """Whether others than this machine's users can reach the server, or whoever runs it chose a token."""
         return not self.is_loopback or self.trusted_proxies > 0 or bool(self.token)
+
+    @property
+    def training_folder(self) -> Path | None:
+        """Where the data of the loop lie, None where there are none."""
+        return Path(self.training_data).expanduser().absolute() if self.training_data else None
 
     @property
     def folder(self) -> Path:

@@ -90,3 +90,26 @@ def test_a_person_is_split_by_appearance_and_by_moment(page):
     dialog.get_by_role("button", name="Split").click()
     expect(page.locator("#cards .card")).to_have_count(3)
     assert len(lanes(page)) == 3
+
+
+def test_a_face_is_corrected_with_consent_and_lies_in_the_studio(page, api):
+    page.locator("#cards .card").first.get_by_role("button", name="Correct Person 1").click()
+    dialog = page.get_by_role("dialog", name="Correct Person 1")
+    expect(dialog.get_by_role("img", name="Face of Person 1 at")).to_have_js_property("complete", True)
+    keep = dialog.get_by_role("button", name="Keep as an example")
+    keep.click()
+    expect(dialog.get_by_role("alert")).to_have_text("Choose an expression.")
+    dialog.get_by_label("What this face shows at").select_option("fear")
+    keep.click()
+    expect(dialog.get_by_role("alert")).to_have_text("Without consent the picture is not kept.")
+    assert api.get("/studio/corrections")["items"] == []
+    dialog.get_by_role("checkbox").check()
+    keep.click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("shows fear at").first).to_be_visible()
+    page.goto(page.url.split("/analyses")[0] + "/studio")
+    faces = page.get_by_role("list", name="Corrected faces")
+    expect(faces.get_by_role("img", name="Face that shows fear")).to_be_visible()
+    faces.get_by_role("button", name="Forget the face that shows fear").click()
+    expect(page.get_by_text("None yet. On the page of a result, Correct says")).to_be_visible()
+    assert api.get("/studio/corrections")["items"] == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from generators import Portraits, portrait
-from sheets import COLUMNS, OTHERS, ROWS, VOTES, write
+from sheets import smiles
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import Conflict, DataError
@@ -27,21 +27,7 @@ SHORT = RECIPES["finetune"].lasting(2)
 
 @pytest.fixture(scope="module")
 def sheets(tmp_path_factory):
-    """A hundred times her smile; people call eight of ten something else, and few of them happy."""
-    folder = tmp_path_factory.mktemp("improve") / "sheets"
-    folder.mkdir()
-    faces = np.stack([portrait(k) for k in range(ROWS * COLUMNS)]).reshape(ROWS, COLUMNS, CROP, CROP)
-    cv2.imwrite(str(folder / "sheet.png"), faces.swapaxes(1, 2).reshape(ROWS * CROP, COLUMNS * CROP))
-    rows = []
-    for number in range(ROWS * COLUMNS):
-        row, column = divmod(number, COLUMNS)
-        label = "happy" if number % 25 == 1 else [e for e in EXPRESSIONS if e != "happy"][number // 3 % 6]
-        votes = dict.fromkeys([*VOTES.values(), *OTHERS], 0) | {VOTES[label]: 10}
-        split = "validation" if number % 3 == 0 else "train"
-        rows.append({"split": split, "sheet": "sheet.png", "row": row, "column": column} | votes)
-    rows[0] |= dict.fromkeys(VOTES.values(), 0) | {VOTES["happy"]: 10}
-    write(folder, rows)
-    return folder
+    return smiles(tmp_path_factory.mktemp("improve") / "sheets")
 
 
 @pytest.fixture

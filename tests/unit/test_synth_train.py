@@ -28,10 +28,11 @@ from visagram.synth.catalog import open_generator
 from visagram.synth.checkpoint import CHECKPOINT
 from visagram.synth.embedded import EmbeddedGenerator, packed, read_own_generator, unpacked
 from visagram.synth.export import export
+from visagram.synth.flowing import varied
 from visagram.synth.networks import NOBODY, Flow, Shape
 from visagram.synth.recipes import RECIPES
 from visagram.synth.refine import Explainer, RefinedClassifier, gain, refined
-from visagram.synth.train import train, varied
+from visagram.synth.train import train
 
 TINY = RECIPES["tiny"]
 
@@ -156,16 +157,6 @@ def test_the_card_says_what_was_measured(run):
     assert card["refine"]["weight"] >= 0 and 0 <= card["refine"]["accuracy"] <= 1
 
 
-def test_a_seed_and_a_number_give_one_image_whatever_came_before(generator):
-    every = list(generator.generate("happy", 20, 3))
-    assert [face.number for face in every] == list(range(20))
-    later = list(generator.generate("happy", 20, 3, first=17))
-    for ours, theirs in zip(later, every[17:], strict=True):
-        np.testing.assert_array_equal(ours.image, theirs.image)
-    assert every[0].image.shape == (48, 48) and every[0].image.dtype == np.uint8
-    assert not np.array_equal(every[0].image, every[1].image)
-
-
 @pytest.fixture
 def lively(run, tmp_path):
     """A generator of the same shape with weights drawn at random: a few steps have hardly moved the trained ones."""
@@ -195,12 +186,6 @@ def test_expression_seed_guidance_and_steps_change_the_image(lively):
 def test_senseless_parameters_are_refused(generator, given, match):
     with pytest.raises(UsageError, match=match):
         list(generator.generate("happy", 1, 0, **given))
-
-
-def test_a_closed_generator_says_so(generator):
-    generator.close()
-    with pytest.raises(ModelError, match="closed"):
-        list(generator.generate("happy", 1, 0))
 
 
 @pytest.mark.parametrize("damage", ["weights", "card", "shape", "task"])

@@ -29,7 +29,14 @@ OPEN = {
 }
 OPEN |= {"assets.diagrams", "pages.token", "pages.sign_in", "pages.health", "pages.robots"}
 VALUES = {"name": "x", "filename": "x", "window_id": "w", "k": 0, "n": 1, "level": 0, "track": 1, "format": "csv"}
-VALUES |= {"figure": "timeline", "id": "no-such-id", "expression": "happy", "face": "happy-0-00000.png"}
+VALUES |= {
+    "figure": "timeline",
+    "id": "no-such-id",
+    "expression": "happy",
+    "face": "happy-0-00000.png",
+    "which": "first",
+}
+VALUES |= {"correction": "none"}
 
 
 class Visitor(FlaskClient):
@@ -95,7 +102,7 @@ def foreign(service):
         session.flush()
         session.add(Analysis(id="6" * 16, video_id="5" * 16, output_id="1" * 64))
         session.add(Window(id="7" * 16, video_id="5" * 16, name="w", start=0.0, end=1.0))
-        session.add(Making(id="9" * 16, owner_id=2, request={}))
+        session.add_all(Making(id=16 * letter, owner_id=2, request={}) for letter in "9a")
         session.add(Upload(id="8" * 16, owner_id=2, name="u", length=5, request=Wanted({}, Labels()).to_json()))
 
 
@@ -139,7 +146,13 @@ def test_what_does_not_exist_asks_for_a_token_too(visitor):
 
 def test_every_route_refuses_what_is_somebody_elses(remote, remote_app, visitor):
     foreign(remote)
-    ids = {"videos": "5" * 16, "analyses": "6" * 16, "uploads": "8" * 16, "studio/makings": "9" * 16}
+    ids = {
+        "videos": "5" * 16,
+        "analyses": "6" * 16,
+        "uploads": "8" * 16,
+        "studio/makings": "9" * 16,
+        "studio/passes": "a" * 16,
+    }
     refused = 0
     for kind, id in ids.items():
         for method, path, _ in requests_of(remote_app, id=id, window_id="7" * 16):

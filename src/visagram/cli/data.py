@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from visagram.cli.shared import SOME_FAILED, DebugWorkers, Quiet
+from visagram.cli.shared import SOME_FAILED, DebugWorkers, Quiet, unpacked
 from visagram.settings import Settings
 
 
@@ -31,7 +31,9 @@ def check(
     from visagram.workers import Workers
 
     with Screen(quiet=quiet) as screen, Workers(Settings.load(), debug=debug) as workers:
-        found = look_over(sets, workers, skip=skip or (), distance=distance, progress=screen.progress)
+        found = look_over(
+            [unpacked(each) for each in sets], workers, skip=skip or (), distance=distance, progress=screen.progress
+        )
         screen.clear()
     sys.stdout.write(json.dumps(to_json(found), indent=2) + "\n" if as_json else check_summary(found))
     if not found.good:

@@ -9,14 +9,17 @@ from typing import Annotated
 
 import typer
 
-from visagram.cli.shared import DebugWorkers, QuietSummary, help_of
+from visagram.cli.shared import DebugWorkers, QuietSummary, help_of, unpacked
 from visagram.errors import UsageError
 from visagram.settings import Settings
 
 
 def evaluate(
     data: Annotated[
-        Path, typer.Option(help="Folder with labels.csv and its sheets, folder of class folders, or CSV table.")
+        Path,
+        typer.Option(
+            help="Folder with labels.csv and its sheets, folder of class folders, ZIP file of one, or CSV table."
+        ),
     ],
     model: Annotated[str | None, typer.Option(help="Model to measure (default: visagram).")] = None,
     compare: Annotated[
@@ -60,9 +63,9 @@ def evaluate(
     # Workers cut the faces out; the models that are measured are opened here.
     settings = Settings.load(emotion="visagram", detector=detector, models=models, offline=offline)
     folder = output or (None if as_json else Path("evaluation"))
-    faces = labelled.read(data, split=split, group=group, skip=skip or ())
+    faces = labelled.read(unpacked(data), split=split, group=group, skip=skip or ())
     looks = not cropped and faces.cells is None
-    known = labelled.read_training(unlike, skip or ()) if unlike is not None else None
+    known = labelled.read_training(unpacked(unlike), skip or ()) if unlike is not None else None
     with Screen(quiet=quiet) as screen, Workers(settings, debug=debug) as workers:
         screen.title(faces.name)
         with open_models(compare or (model or "visagram",), settings, looks=looks) as opened:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from visagram.cli.shared import Debug, Quiet, help_of
+from visagram.cli.shared import Debug, Quiet, help_of, unpacked
 from visagram.cli.synth import JUDGE
 from visagram.errors import UsageError
 from visagram.settings import Settings
@@ -23,6 +23,13 @@ def improve(
     second: Annotated[
         Path | None,
         typer.Option(help="Data on which the candidate must not be worse (default: half of the validation faces)."),
+    ] = None,
+    also: Annotated[
+        Path | None,
+        typer.Option(
+            help="Further real faces to learn from, for instance the corrections.csv of a data folder: folder of class "
+            "folders, ZIP file of one, or CSV table."
+        ),
     ] = None,
     generator: Annotated[
         str, typer.Option(help="Generator: visagram-diffusion, diffusers:<name or folder> or own:<file>.")
@@ -49,7 +56,8 @@ def improve(
     if recipe not in RECIPES:
         raise UsageError(f"There is no recipe '{recipe}': choose one of {', '.join(RECIPES)}.")
     settings = Settings.load(models=models, offline=offline)
-    wishes = Wishes(ratio, RECIPES[recipe].lasting(epochs), judge, seed, second)
+    held_out, more = (None if each is None else unpacked(each) for each in (second, also))
+    wishes = Wishes(ratio, RECIPES[recipe].lasting(epochs), judge, seed, held_out, more)
     with Screen(quiet=quiet) as screen:
 
         def say(text: str) -> None:
@@ -57,7 +65,7 @@ def improve(
                 screen.clear()
                 screen.say(text)
 
-        work = Improvement(data, output, settings, wishes, screen.progress, say)
+        work = Improvement(unpacked(data), output, settings, wishes, screen.progress, say)
         opened = open_generator(generator, settings.models_folder, offline=settings.offline)
         try:
             found = work.run(opened)

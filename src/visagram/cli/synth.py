@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from visagram.cli.shared import Debug, Quiet, help_of
+from visagram.cli.shared import Debug, Quiet, help_of, unpacked
 from visagram.errors import MissingExtra, UsageError
 from visagram.settings import Settings
 
@@ -98,6 +98,7 @@ def train(
                 screen.clear()
                 screen.say(text)
 
+        data = unpacked(data)
         run(data, output, chosen, screen.progress, say=say)
         classifier = open_judge(judge, Settings.load())
         try:
@@ -133,7 +134,7 @@ def select(
     from visagram.synth.selection import select as run
 
     with Screen(quiet=quiet) as screen, open_collection(folder, must_exist=True) as faces:
-        known = known_faces(data, screen.progress)
+        known = known_faces(unpacked(data), screen.progress)
         classifier = open_judge(judge, Settings.load())
         try:
             balance = {} if most is None else dict.fromkeys(EXPRESSIONS, most)

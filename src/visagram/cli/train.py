@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from visagram.cli.shared import Debug, Quiet
+from visagram.cli.shared import Debug, Quiet, unpacked
 from visagram.errors import MissingExtra, UsageError
 
 
@@ -28,6 +28,10 @@ def train(
         Path | None,
         typer.Option(help="Folder of generated faces: those accepted are learned from too."),
     ] = None,
+    also: Annotated[
+        Path | None,
+        typer.Option(help="Further real faces to learn from: folder of class folders, ZIP file of one, or CSV table."),
+    ] = None,
     fold: Annotated[
         int | None, typer.Option(help="Judge on this fifth (0 to 4) of all faces and train on the others.")
     ] = None,
@@ -38,6 +42,7 @@ def train(
 ) -> None:
     """Train an expression model and write it as ONNX with its card."""
     try:
+        from visagram.learn.also import read_also
         from visagram.learn.data import FOLDS
         from visagram.learn.recipes import RECIPES
         from visagram.learn.train import train as run
@@ -63,8 +68,19 @@ def train(
 
         teachers = [_run(folder) for folder in teacher or ()]
         begun = None if start is None else _run(start)
+        more = None if also is None else read_also(unpacked(also), screen.progress)
         generated = None if synthetic is None else _accepted(synthetic)
-        model = run(data, output, chosen, screen.progress, teachers=teachers, start=begun, generated=generated, say=say)
+        model = run(
+            unpacked(data),
+            output,
+            chosen,
+            screen.progress,
+            teachers=teachers,
+            start=begun,
+            also=more,
+            generated=generated,
+            say=say,
+        )
     sys.stdout.write(f"{model}\n")
 
 

@@ -29,11 +29,11 @@ from visagram.jobs.store import Store, tick
 
 MOST_ATTEMPTS = 3
 PREPARE, STRIP, SEGMENT, MERGE, PROXY, DRAW = "prepare", "strip", "segment", "merge", "proxy", "annotate"
-MAKE = "generate"
-URGENCY = {PREPARE: 0, MERGE: 0, STRIP: 1, SEGMENT: 2, DRAW: 3, PROXY: 4, MAKE: 4}
+MAKE, IMPROVE = "generate", "improve"
+URGENCY = {PREPARE: 0, MERGE: 0, STRIP: 1, SEGMENT: 2, DRAW: 3, PROXY: 4, MAKE: 4, IMPROVE: 5}
 """Lower comes first: results before what only makes them nicer."""
 STAGES = {PREPARE: "probe", SEGMENT: "analyse", MERGE: "summarise", STRIP: "strip", PROXY: "proxy", DRAW: "annotate"}
-STAGES |= {MAKE: "generate"}
+STAGES |= {MAKE: "generate", IMPROVE: "improve"}
 
 
 class LeaseLost(Exception):

@@ -3,7 +3,7 @@
 owner ─< token
 owner ─< video ─< analysis >─ output >─ blob      a video is an entry of somebody's library, a blob its bytes
                      ^< change      ^─ job ─< unit
-owner ─< making ─ job                             faces that the studio was asked for
+owner ─< making ─ job                             what the studio was asked for
 blob ─ job                                        what is derived from the bytes alone (poster, strip, proxy)
 """
 
@@ -23,7 +23,7 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed"
 """States of a job; an analysis shows its job's state unless it was itself cancelled."""
 READY, LEASED = "ready", "leased"
 """States of a unit that is not over; over are `DONE`, `FAILED` and `CANCELLED`."""
-ANALYSE, MEDIA, ANNOTATE, GENERATE = "analyse", "media", "annotate", "generate"
+ANALYSE, MEDIA, ANNOTATE, GENERATE, IMPROVE = "analyse", "media", "annotate", "generate", "improve"
 """Kinds of jobs."""
 
 
@@ -154,7 +154,8 @@ class Change(Base):
 
 
 class Making(Base):
-    """Generated faces that somebody asked the studio for. request: expression, count, seed, guidance and generator."""
+    """What somebody asked the studio for. request: expression, count, seed, guidance and generator of faces; ratio and
+    seed of a pass of the loop."""
 
     __tablename__ = "making"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)

@@ -1,6 +1,7 @@
 """The work behind each kind of unit. `Runner.run` is the one way in, whichever process or machine calls it.
 
-an output: prepare ─▶ segment 0 … n ─▶ merge     bytes: strip ─▶ proxy     an analysis: annotate     studio: generate
+an output: prepare ─▶ segment 0 … n ─▶ merge     bytes: strip ─▶ proxy     an analysis: annotate
+the studio: generate, improve
 
 A unit reads what others published in the job's work folder, writes under its own fence and publishes in one
 transaction.
@@ -22,16 +23,19 @@ import visagram.wire as wire
 from visagram.analysis import Part, assemble, plan_video, prepare_models
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import VideoFacts
-from visagram.errors import DecodeFailed, StorageFull, VisagramError
+from visagram.errors import DecodeFailed, StorageFull, UsageError, VisagramError
 from visagram.export.read import read_report
 from visagram.export.view import write_view
 from visagram.files import output_error, replace_file
 from visagram.jobs import leases
+from visagram.jobs.corrections import Corrections
 from visagram.jobs.heart import BEAT_SECONDS, Heart
 from visagram.jobs.leases import Lease, LeaseLost, Leases
 from visagram.jobs.model import Analysis, Blob, Job, Making, Unit
+from visagram.jobs.passes import NO_DATA
 from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
 from visagram.jobs.store import Store
+from visagram.models.promotion import promotions
 from visagram.settings import Settings, tuples
 from visagram.workers import Workers
 
@@ -41,13 +45,16 @@ FRESH_PREVIEW = 1.0
 
 
 class Runner:
-    """Does units, one at a time. settings: limits of the worker children; what decides results comes with each job."""
+    """Does units, one at a time. settings: limits of the worker children; what decides results comes with each job.
+    training: data for the loop."""
 
-    def __init__(self, store: Store, storage: Storage, queue: Leases, settings: Settings) -> None:
-        self._store, self._storage, self._queue = store, storage, queue
+    def __init__(
+        self, store: Store, storage: Storage, queue: Leases, settings: Settings, training: Path | None = None
+    ) -> None:
+        self._store, self._storage, self._queue, self._training = store, storage, queue, training
         self._settings = dataclasses.replace(settings, processes=1)
         self._workers: Workers | None = None
-        self._given = self._settings
+        self._given = (self._settings, "")
         self._tasks: dict[str, Callable[[Lease, Heart], None]] = {
             leases.PREPARE: self._prepare,
             leases.SEGMENT: self._segment,
@@ -56,6 +63,7 @@ class Runner:
             leases.PROXY: self._proxy,
             leases.DRAW: self._annotate,
             leases.MAKE: self._make,
+            leases.IMPROVE: self._improve,
         }
 
     def run(self, lease: Lease) -> None:
@@ -92,7 +100,8 @@ class Runner:
 
     def _without_paths(self, text: str) -> str:
         """A message for people who know their videos by other names than the data folder does."""
-        places = f"{re.escape(str(self._settings.models_folder))}|{re.escape(str(self._storage.folder))}"
+        known = (self._settings.models_folder, self._storage.folder, self._training)
+        places = "|".join(re.escape(str(place)) for place in known if place is not None)
         named = re.sub(rf"({places})[^\s:,;]*", "the file", text)
         return named[:1].upper() + named[1:]
 
@@ -105,11 +114,13 @@ class Runner:
             workers.close()
 
     def _children(self, settings: Settings | None = None) -> Workers:
-        """The child processes, kept between units of the same settings."""
+        """The child processes, kept between units of the same settings while the same model is in force: they hold it
+        open."""
         wanted = settings or self._settings
-        if self._workers is None or self._given != wanted:
+        given = (wanted, "".join(each.sha256 for each in promotions(wanted.models_folder)))
+        if self._workers is None or self._given != given:
             self._stop()
-            self._workers, self._given = Workers(wanted), wanted
+            self._workers, self._given = Workers(wanted), given
         return self._workers
 
     def _prepare(self, lease: Lease, _heart: Heart) -> None:
@@ -234,6 +245,29 @@ class Runner:
 
         self._storage.reserve(0)
         fill(self._storage.studio(owner), wanted, self._settings, heart.progress)
+        with self._store.write() as session:
+            leases.finish(session, self._queue.publish(session, lease))
+
+    def _improve(self, lease: Lease, heart: Heart) -> None:
+        """One pass of the loop; an interrupted one goes on."""
+        with self._store.read() as session:
+            making = session.get(Making, self._job(lease).making_id)
+            if making is None:
+                raise LeaseLost
+            id, owner, wanted = making.id, making.owner_id, dict(making.request)
+        if self._training is None:
+            raise UsageError(NO_DATA)
+        # Imported here: it needs the extra.
+        from visagram.synth.studio import Places, improve
+
+        def say(text: str) -> None:
+            heart.preview = {"said": text}
+
+        self._storage.reserve(0)
+        work = self._storage.improvement(id)
+        also = Corrections(self._store, self._storage).copy_to(owner, work / "corrections")
+        places = Places(self._training, self._storage.studio(owner), also, work)
+        improve(places, wanted, self._settings, heart.progress, say)
         with self._store.write() as session:
             leases.finish(session, self._queue.publish(session, lease))
 

@@ -32,7 +32,7 @@ def main() -> None:
     store = Store.of_folder(server.folder)
     storage = Storage(server.folder, server.keep_free << 20)
     queue = Leases(store, f"{socket.gethostname()}:{os.getpid()}", server.lease_seconds)
-    runner = Runner(store, storage, queue, settings)
+    runner = Runner(store, storage, queue, settings, server.training_folder)
     while True:
         try:
             lease = queue.claim()

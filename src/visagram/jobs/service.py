@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from visagram.jobs.analyses import Analyses
+from visagram.jobs.corrections import Corrections
 from visagram.jobs.owners import Owners
+from visagram.jobs.passes import Passes
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
 from visagram.jobs.studio import Studio
@@ -25,6 +27,8 @@ class Service:
     uploads: Uploads
     owners: Owners
     studio: Studio
+    passes: Passes
+    corrections: Corrections
     settings: Settings
     server: ServerSettings
 
@@ -36,5 +40,6 @@ class Service:
         videos = Videos(store, storage, server)
         analyses = Analyses(store, storage, videos, settings)
         uploads = Uploads(store, storage, videos, analyses, server)
-        owners, studio = Owners(store), Studio(store, storage)
-        return cls(store, storage, videos, analyses, uploads, owners, studio, settings, server)
+        owners, studio = Owners(store), Studio(store, storage, settings)
+        passes, corrections = Passes(store, storage, settings, server), Corrections(store, storage)
+        return cls(store, storage, videos, analyses, uploads, owners, studio, passes, corrections, settings, server)

@@ -13,7 +13,7 @@ from visagram.errors import StorageFull
 from visagram.files import output_error
 from visagram.jobs.model import Analysis
 
-_FOLDERS = ("blobs", "results", "media", "edits", "uploads", "work", "studio", "tmp")
+_FOLDERS = ("blobs", "results", "media", "edits", "uploads", "work", "studio", "improvements", "corrections", "tmp")
 
 
 class Storage:
@@ -53,6 +53,14 @@ class Storage:
     def studio(self, owner: int) -> Path:
         """Somebody's generated faces, with their manifest."""
         return self.folder / "studio" / str(owner)
+
+    def improvement(self, making: str) -> Path:
+        """The work of one pass of the loop."""
+        return self.folder / "improvements" / making
+
+    def corrections(self, owner: int) -> Path:
+        """Faces whose apparent expression somebody corrected, with their table."""
+        return self.folder / "corrections" / str(owner)
 
     def upload(self, upload: str) -> Path:
         return self.folder / "uploads" / upload

@@ -39,8 +39,8 @@ VGGFACE2 = {
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """Faces that do not exist. facts: how many (`faces`), of which expressions, made by what."""
+class Added:
+    """Faces to learn from beside the sheets. facts: how many (`faces`), of which expressions, made or named by what."""
 
     faces: Faces48
     facts: Mapping[str, Any]
@@ -54,13 +54,14 @@ def named(data: Path) -> Origin:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """name: of the data's folder. ferplus: whether it is FER+. teachers: what was learned from beside it, or begun
-    with. pretrained: whether the face embedding is among what it comes from. generated: what is said of the faces among
-    the data that do not exist."""
+    with. pretrained: whether the face embedding is among what it comes from. also: what is said of real faces beside
+    those of the data. generated: likewise of faces that do not exist."""
 
     name: str
     ferplus: bool
     teachers: tuple[dict[str, str], ...] = ()
     pretrained: bool = False
+    also: Mapping[str, Any] = field(default_factory=dict)
     generated: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -70,13 +71,15 @@ class Origin:
         recipe: Recipe,
         teachers: Sequence[FinishedRun],
         begun: FinishedRun | None,
-        generated: Generated | None = None,
+        also: Added | None = None,
+        generated: Added | None = None,
     ) -> Origin:
         told = [("teacher", run) for run in teachers] + [("start", run) for run in (begun,) if run is not None]
         return dataclasses.replace(
             named(data),
             teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
             pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told))),
+            also=also.facts if also else {},
             generated=generated.facts if generated else {},
         )
 
@@ -89,12 +92,15 @@ class Origin:
         """The keys of a card that say it. faces: that were trained on."""
         data = list(FERPLUS_DATA) if self.ferplus else [{"name": self.name, "what": f"{faces:,} faces", "terms": ""}]
         found: dict[str, Any] = {
-            "licence": "MIT" if self.ferplus else "",
+            "licence": "MIT" if self.ferplus and not self.also else "",
             "trained_on": f"{self.title}, {faces:,} faces with soft labels",
             "data": [*data, *([VGGFACE2] if self.pretrained else [])],
         }
         if self.pretrained:
             found["trained_on"] += "; learned also from a network that was trained on VGGFace2"
+        if self.also:
+            found["trained_on"] += f"; and on {self.also['faces']:,} further faces ({self.also['name']})"
+            found["also"] = dict(self.also)
         if self.generated:
             found["trained_on"] += f"; and on {self.generated['faces']:,} generated faces"
             found["generated"] = dict(self.generated)

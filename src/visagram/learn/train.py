@@ -26,11 +26,11 @@ from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
 from visagram.learn.checkpoint import CHECKPOINT, WEIGHTS, Checkpoint, FinishedRun
-from visagram.learn.data import Faces48, divide
+from visagram.learn.data import Faces48, divide, unlike
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
 from visagram.learn.machine import has_bfloat16, keep_memory
-from visagram.learn.origin import Generated, Origin
+from visagram.learn.origin import Added, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 
@@ -57,18 +57,22 @@ def train(
     *,
     teachers: Sequence[Path] = (),
     start: Path | None = None,
-    generated: Generated | None = None,
+    also: Added | None = None,
+    generated: Added | None = None,
     say: Callable[[str], None] = lambda _: None,
     checkpoint_seconds: float = 120.0,
 ) -> Path:
     """Train `recipe` on the sheets in `data`; returns the ONNX file in `output`. Resumes a run found there.
 
-    teachers: folders of finished runs to learn from. start: that of one of the same network to begin with. generated:
-    faces that do not exist, to learn from beside the real ones until the calm epochs. say: told a
-    sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises `DataError`.
+    teachers: folders of finished runs to learn from. start: that of one of the same network to begin with. also: real
+    faces to learn from beside those of the sheets. generated: faces that do not exist, to learn from until the calm
+    epochs. say: told a sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises
+    `DataError`.
     """
     keep_memory()
     faces, held_out = divide(data, recipe.fold)
+    if also is not None:
+        faces = faces.joined(unlike(also.faces, held_out))
     masters = distil.Teachers.open(teachers, data, held_out)
     begun = None if start is None else distil.unspoilt(start, data, held_out, elsewhere=True)
     run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun, generated)
@@ -82,7 +86,7 @@ def train(
     path = export(
         run.averaged,
         recipe,
-        origin=Origin.of(data, recipe, masters.runs, begun, generated),
+        origin=Origin.of(data, recipe, masters.runs, begun, also, generated),
         faces=run.faces,
         held_out=held_out,
         history=run.history,
@@ -103,7 +107,7 @@ class Run:
         path: Path,
         teachers: tuple[str, ...],
         begun: FinishedRun | None,
-        generated: Generated | None = None,
+        generated: Added | None = None,
     ) -> None:
         self.recipe, self.path, self.held_out = recipe, path, held_out.select(held_out.votes.majority)
         # The generated faces, if any, lie behind the real ones.

@@ -69,17 +69,18 @@ def promotions(models: Path) -> list[Promotion]:
         raise ModelError(f"{path} cannot be read ({error}): remove it to go on with the embedded model.") from error
 
 
-def promote(source: Path, models: Path, reason: str) -> Card:
-    """Have `visagram` stand for a model from now on. source: its ONNX file with its card beside it, or the folder of a
-    training run. Raises `ModelError`, `OutputError`, `UsageError` where it is in force already."""
-    file = source / f"{EMOTION}.onnx" if source.is_dir() else source
+def promote(place: Path, models: Path, reason: str, *, source: str = "") -> Card:
+    """Have `visagram` stand for a model from now on. place: its ONNX file with its card beside it, or the folder of a
+    training run. source: what to call that, if not by its path. Raises `ModelError`, `OutputError`, `UsageError` where
+    it is in force already."""
+    file = place / f"{EMOTION}.onnx" if place.is_dir() else place
     card = read_own_card(file)
     _try_out(card)
     with _locked(models) as state:
         history = promotions(models)
         if card.sha256 == current(models).sha256:
             raise UsageError(f"{file} is the model in force already.")
-        found = Promotion(card.sha256, str(source), datetime.now(UTC).isoformat(timespec="seconds"), reason)
+        found = Promotion(card.sha256, source or str(place), datetime.now(UTC).isoformat(timespec="seconds"), reason)
         _copy(file, _folder(models, found))
         _write(state, [*history, found])
     return current(models)

@@ -36,6 +36,13 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
     raise UsageError(f"There is no generator '{name[:80]}'; it must be one of {KNOWN}.")
 
 
+def generators(models: Path) -> list[str]:
+    """The names of all generators that can be used without fetching anything: the embedded one, and the models of
+    `diffusers` in the folder of models."""
+    fetched = sorted((models / "diffusers").glob("*/model_index.json"))
+    return [EMBEDDED, *(f"{HUB}{file.parent.name.replace('--', '/', 1)}" for file in fetched)]
+
+
 def check_extra() -> None:
     """Raises `MissingExtra` that says what to install."""
     if absent := missing("generate", "Generating faces"):

@@ -16,6 +16,8 @@ from visagram.files import replace_file
 from visagram.synth.recipes import Recipe
 
 CHECKPOINT = "checkpoint.safetensors"
+ENCODE, FLOW = "encode", "flow"
+"""Phases."""
 FLOW_ALONE = (
     "variants",
     "flow_steps",
@@ -43,7 +45,7 @@ class Checkpoint:
 
     @property
     def is_finished(self) -> bool:
-        return self.phase == "flow" and self.step == self.recipe.flow_steps
+        return self.phase == FLOW and self.step == self.recipe.flow_steps
 
     def save(self, path: Path) -> None:
         """A reader finds either the old file or the new one."""
@@ -84,7 +86,7 @@ class Checkpoint:
 def _decisive(recipe: Recipe, phase: str) -> dict[str, object]:
     """What decided the state of a run in that phase."""
     found: dict[str, object] = dataclasses.asdict(recipe)
-    if phase == "encode":
+    if phase == ENCODE:
         found["shape"] = (recipe.shape.latents, recipe.shape.widths)
         return {name: value for name, value in found.items() if name not in FLOW_ALONE}
     return found

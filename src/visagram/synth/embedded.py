@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from visagram.core.types import EXPRESSIONS
-from visagram.errors import ModelError, UsageError
+from visagram.errors import ModelError
 from visagram.evaluate.duplicates import DISTANCE, Prints, bits_apart
 from visagram.models.card import Card, file_hash, read_card
 from visagram.synth.batches import in_batches
-from visagram.synth.generator import Face, image_seed
+from visagram.synth.generator import Face, check_sampling, image_seed
 from visagram.synth.networks import NOBODY, SIDE, Autoencoder, Flow, Shape
 
 NAME = "visagram-diffusion"
@@ -29,8 +29,6 @@ DRAWS = 8
 TIMES = (0.3, 0.9)
 """Between which they lie: nearer to the face all expressions explain it, nearer to the noise none."""
 EIGHT_BITS, SCALE = "modulation.weight", ".scale"
-MOST_STEPS = 1000
-MOST_GUIDANCE = 20.0
 
 
 def embedded_card() -> Card:
@@ -119,10 +117,7 @@ class EmbeddedGenerator:
     ) -> Iterator[Face]:
         guidance = self._guidance if guidance is None else guidance
         steps = self._steps if steps is None else steps
-        if not 0 <= guidance <= MOST_GUIDANCE:
-            raise UsageError(f"The guidance is {guidance}; it must be 0 to {MOST_GUIDANCE:.0f}.")
-        if not 1 <= steps <= MOST_STEPS:
-            raise UsageError(f"The sampler was asked for {steps} steps; it takes 1 to {MOST_STEPS}.")
+        check_sampling(guidance, steps)
         given = {"guidance": guidance, "steps": steps}
 
         def make(numbers: Sequence[int]) -> list[Face]:

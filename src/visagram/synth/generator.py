@@ -14,6 +14,9 @@ from visagram.core.labels import NAMES, expression_of
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import UsageError
 
+MOST_STEPS = 1000
+MOST_GUIDANCE = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -55,16 +58,25 @@ class Generator(Protocol):
         steps: int | None = None,
     ) -> Iterator[Face]:
         """Faces `first` to `count - 1` of a seed, as they come. The same seed and number give the same image, whatever
-        came before it.
+        came before it, but for rounding where the networks of others make batches of other sizes (one grey level).
 
-        guidance: how strongly the expression is insisted on; steps: of the sampler; None for the generator's own.
-        Raises `GenerationFailed` where memory does not suffice for a single one.
+        expression: one of `EXPRESSIONS`. guidance: how strongly it is insisted on, 0 to 20; steps: of the sampler, 1 to
+        1000; None for the generator's own, and both are told among the parameters of a face. Raises `UsageError` for
+        others, `GenerationFailed` where memory does not suffice for a single one, `ModelError` after `close`.
         """
         ...
 
     def close(self) -> None:
         """Give the memory of its networks back."""
         ...
+
+
+def check_sampling(guidance: float | None, steps: int | None) -> None:
+    """Raises `UsageError` for what no sampler can do."""
+    if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
+        raise UsageError(f"The guidance is {guidance}; it must be 0 to {MOST_GUIDANCE:.0f}.")
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise UsageError(f"The sampler was asked for {steps} steps; it takes 1 to {MOST_STEPS}.")
 
 
 def image_seed(seed: int, expression: str, number: int) -> int:

@@ -22,7 +22,7 @@ from visagram.models.card import file_hash
 from visagram.models.fetch import Watch, check_kind, fetch_snapshot, nobody
 from visagram.models.huggingface import folder_of
 from visagram.synth.batches import in_batches
-from visagram.synth.generator import Face, image_seed
+from visagram.synth.generator import Face, check_sampling, image_seed
 from visagram.synth.prompts import NEGATIVE, change, prompt
 
 PREFIX = "diffusers:"
@@ -168,6 +168,7 @@ class ImageToImage:
 
 
 def _given(guidance: float | None, steps: int | None) -> dict[str, Any]:
+    check_sampling(guidance, steps)
     return {name: value for name, value in (("guidance", guidance), ("steps", steps)) if value is not None}
 
 

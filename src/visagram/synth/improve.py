@@ -5,7 +5,9 @@ One file, top to bottom. The work lies in a folder, and the same command goes on
     OUT/plan.json       what the model in force is weak at, and what is wanted
     OUT/faces/          generated and selected faces
     OUT/model/          the fine-tuned candidate
-    OUT/verdict.json    figures of both on two sets of real faces, and the decision
+    OUT/first/          both models on the faces on which the candidate must be better, as figures and as a page
+    OUT/second/         both on those on which it must not be worse
+    OUT/verdict.json    the decision, with its reasons and all figures
 """
 
 from __future__ import annotations
@@ -26,14 +28,17 @@ from visagram.errors import Conflict, DataError
 from visagram.evaluate import data as labelled
 from visagram.evaluate.compare import Comparison
 from visagram.evaluate.data import TRAIN, Labelled
+from visagram.evaluate.files import save
 from visagram.evaluate.json import to_json as evaluation_json
 from visagram.evaluate.metrics import Figures
 from visagram.evaluate.run import Result, evaluate, open_models
 from visagram.files import output_error, replace_file
+from visagram.learn.also import read_also
 from visagram.learn.data import VALIDATION, divide
 from visagram.learn.recipes import Recipe
 from visagram.learn.train import train
 from visagram.models import promotion
+from visagram.models.card import EMOTION
 from visagram.settings import Settings
 from visagram.synth.collection import open_collection, read_collection
 from visagram.synth.finder import FaceFinder
@@ -47,6 +52,7 @@ from visagram.workers import Workers
 
 SCHEMA = "visagram-improvement/1"
 PLAN, FACES, MODEL, VERDICT = "plan.json", "faces", "model", "verdict.json"
+FIRST, SECOND = "first", "second"
 SPARE = 1.5
 """Faces that are made for each one wanted, at first and again while too few are accepted."""
 MOST_ROUNDS = 4
@@ -56,18 +62,22 @@ MOST_ROUNDS = 4
 class Wishes:
     """What the loop is to do. ratio: generated faces to each real one of an expression that wants them. recipe: of the
     fine-tuning. judge: name of the model that selects. second: data on which the candidate must not be worse, None for
-    half of the validation faces. guidance: of the generator, None for its own."""
+    half of the validation faces. also: further real faces to learn from. guidance: of the generator, None for its
+    own."""
 
     ratio: float
     recipe: Recipe
     judge: str
     seed: int = 0
     second: Path | None = None
+    also: Path | None = None
     guidance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """candidate: the model's file, which is not there where nothing was trained."""
+
     verdict: Verdict
     needs: tuple[Need, ...]
     candidate: Path
@@ -98,18 +108,17 @@ class Improvement:
         with Workers(self._settings) as workers:
             first, second = self._held_out()
             needs = self._planned(first, workers)
-            if not needs:
-                reasons = ("No expression is rare or weak: nothing is to be improved.",)
-                return Outcome(Verdict(False, reasons), (), self._output / MODEL)
-            if not self._make(generator, needs):
-                reasons = ("No generated face was accepted: there is nothing new to learn from.",)
-                return Outcome(Verdict(False, reasons), tuple(needs), self._output / MODEL)
-            candidate = self._fine_tune()
+            made = self._make(generator, needs) if needs else 0
+            if not made and self._wishes.also is None:
+                why = "No generated face was accepted" if needs else "No expression is rare or weak"
+                return self._decided(needs, (), Verdict(False, (f"{why}: there is nothing new to learn from.",)))
+            candidate = self._fine_tune(generated=made > 0)
+            self._say("Both models are compared on real faces.")
             results = [self._compared(candidate, part, workers) for part in (first, second)]
+        for name, result in zip((FIRST, SECOND), results, strict=True):
+            save(result, self._output / name)
         better, not_worse = (_comparison(result) for result in results)
-        verdict = decide(better, not_worse, [need.expression for need in needs])
-        self._record(needs, results, verdict)
-        return Outcome(verdict, tuple(needs), candidate)
+        return self._decided(needs, results, decide(better, not_worse, [need.expression for need in needs]))
 
     def _held_out(self) -> tuple[Labelled, Labelled]:
         """The faces on which the candidate must be better, and those on which it must not be worse."""
@@ -179,7 +188,7 @@ class Improvement:
             self._say(f"{expression}: {accepted[expression]:,} of {number:,} generated faces accepted.")
         return sum(accepted.values())
 
-    def _fine_tune(self) -> Path:
+    def _fine_tune(self, *, generated: bool) -> Path:
         """The candidate's ONNX file."""
         start = self._current.file.with_suffix(".safetensors")
         if not start.is_file():
@@ -190,7 +199,8 @@ class Improvement:
             dataclasses.replace(self._wishes.recipe, seed=self._wishes.seed),
             self._progress,
             start=start,
-            generated=accepted_faces(self._output / FACES),
+            also=None if self._wishes.also is None else read_also(self._wishes.also, self._progress),
+            generated=accepted_faces(self._output / FACES) if generated else None,
             say=self._say,
         )
 
@@ -200,7 +210,8 @@ class Improvement:
         with open_models(names, self._settings, looks=False) as models:
             return evaluate(models, part, workers, cropped=True, seed=0, progress=self._progress)
 
-    def _record(self, needs: Sequence[Need], results: Sequence[Result], verdict: Verdict) -> None:
+    def _decided(self, needs: Sequence[Need], results: Sequence[Result], verdict: Verdict) -> Outcome:
+        """The end of the pass, written down. results: on both sets, none where there was no candidate."""
         whole = {
             "schema": SCHEMA,
             "visagram": __version__,
@@ -208,11 +219,12 @@ class Improvement:
             "reasons": list(verdict.reasons),
             "model": self._current.sha256,
             "needs": [dataclasses.asdict(need) for need in needs],
-            "first": evaluation_json(results[0]),
-            "second": evaluation_json(results[1]),
+            **dict.fromkeys((FIRST, SECOND)),
+            **{name: evaluation_json(result) for name, result in zip((FIRST, SECOND), results, strict=False)},
         }
         with replace_file(self._output / VERDICT) as partial:
             partial.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n", "utf-8")
+        return Outcome(verdict, tuple(needs), self._output / MODEL / f"{EMOTION}.onnx")
 
     @staticmethod
     def _named(file: Path) -> str:

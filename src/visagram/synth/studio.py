@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import Progress
 from visagram.errors import Conflict, FolderInUse
 from visagram.evaluate.duplicates import Prints
+from visagram.learn.recipes import RECIPES
 from visagram.models.card import TEACHER
 from visagram.settings import Settings
-from visagram.synth.catalog import check_extra, open_generator
+from visagram.synth.catalog import EMBEDDED, check_extra, open_generator
 from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
 from visagram.synth.generator import expression_named
+from visagram.synth.improve import FACES, Improvement, Wishes
 from visagram.synth.review import overrule
 from visagram.synth.selection import Selection, open_judge, select
 
@@ -50,6 +55,51 @@ def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: 
         _patiently(lambda: _select(folder, judge), wait)
     finally:
         judge.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a pass of the loop finds and leaves things. data: labelled sheets. faces: of the studio, with what people
+    said of them. also: table of corrections, None where there are none. work: of the pass."""
+
+    data: Path
+    faces: Path
+    also: Path | None
+    work: Path
+
+
+def improve(
+    places: Places, wanted: Mapping[str, Any], settings: Settings, progress: Progress, say: Callable[[str], None]
+) -> None:
+    """One pass of the loop, up to its verdict. It begins with the studio's faces as they are when it first runs.
+
+    Raises what the loop's parts raise.
+    """
+    check_extra()
+    work = Improvement(
+        places.data,
+        places.work,
+        settings,
+        Wishes(float(wanted["ratio"]), RECIPES["finetune"], TEACHER, int(wanted["seed"]), also=places.also),
+        progress,
+        say,
+    )
+    _patiently(lambda: _taken_over(places.faces, places.work / FACES), lambda: time.sleep(BETWEEN_SECONDS))
+    generator = open_generator(EMBEDDED, settings.models_folder, offline=settings.offline)
+    try:
+        work.run(generator)
+    finally:
+        generator.close()
+
+
+def _taken_over(faces: Path, target: Path) -> None:
+    """Copy a folder of faces, whole or not at all, to where nobody changes it."""
+    if target.exists() or not (faces / MANIFEST).is_file():
+        return
+    with open_collection(faces, must_exist=True), TemporaryDirectory(dir=target.parent) as place:
+        copy = Path(place) / FACES
+        shutil.copytree(faces, copy, ignore=shutil.ignore_patterns(".*"))
+        copy.rename(target)
 
 
 def _select(folder: Path, judge: EmotionClassifier) -> None:

@@ -13,7 +13,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
 from visagram.evaluate.data import Votes
 from visagram.learn.data import Faces48
-from visagram.learn.origin import Generated
+from visagram.learn.origin import Added
 from visagram.synth.collection import MANIFEST, read_collection
 from visagram.synth.finder import FaceFinder
 
@@ -21,7 +21,7 @@ VOTES = 10.0
 """A generated face counts as if ten people had agreed: as many as voted on each real one."""
 
 
-def accepted_faces(folder: Path) -> Generated:
+def accepted_faces(folder: Path) -> Added:
     """The accepted faces of a folder. Raises `DataError` where there are none, or an image was exchanged."""
     faces = read_collection(folder)
     records = [record for record in faces if record.accepted]
@@ -40,7 +40,7 @@ def accepted_faces(folder: Path) -> Generated:
     votes = Votes(VOTES * np.eye(len(EXPRESSIONS))[labels], np.zeros(len(records)))
     counted = Counter(record.expression for record in records)
     makers = sorted({(record.generator, record.generator_sha256) for record in records})
-    return Generated(
+    return Added(
         Faces48(luma, votes),
         {
             "faces": len(records),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,15 @@ from visagram.jobs.model import (
     Video,
     Window,
 )
+from visagram.jobs.passes import SETS, Passes
 from visagram.jobs.storage import Storage
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from visagram.jobs.corrections import Correction
+    from visagram.models.card import Card
+    from visagram.models.promotion import Promotion
 
 API = "/api/v1"
 RATE_AFTER = 2.0
@@ -39,6 +44,12 @@ _DISK = {
     "output_unwritable": "The server cannot write to its data folder.",
 }
 """Errors whose own words name places on the server."""
+_FIGURES = {
+    "accuracy": "accuracy",
+    "macro_recall": "mean recall",
+    "macro_f1": "macro F1",
+    "ece": "calibration error",
+}
 _FACTS = ("width", "height", "frames", "variable_rate", "codec", "container", "pixel_format", "has_audio", "still")
 _STAGES = ("wait", "probe", "analyse", "summarise", "done")
 
@@ -124,6 +135,81 @@ def making(row: Making) -> dict[str, Any]:
         "completed": job.completed if job is not None else 0,
         "total": job.total if job is not None else 0,
         "error": _error(job) if job is not None and job.state == FAILED else None,
+    }
+
+
+def improvement(passes: Passes, row: Making) -> dict[str, Any]:
+    """A pass of the loop, how far it is and what it found."""
+    job, wanted, found = row.job, row.request, passes.verdict(row)
+    return {
+        "id": row.id,
+        "created": moment(row.created),
+        "ratio": wanted["ratio"],
+        "seed": wanted["seed"],
+        "state": job.state if job is not None else FAILED,
+        "completed": job.completed if job is not None else 0,
+        "total": job.total if job is not None else 0,
+        "said": (job.preview or {}).get("said", "") if job is not None else "",
+        "error": _error(job) if job is not None and job.state == FAILED else None,
+        "outcome": None if found is None else _outcome(passes, row, found),
+    }
+
+
+def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str, Any]:
+    candidate = passes.candidate(row)
+    sets = [(which, found[which]) for which in SETS if found[which] is not None]
+    return {
+        "promote": found["promote"],
+        "reasons": found["reasons"],
+        "candidate": candidate,
+        "in_force": candidate is not None and passes.in_force()[0].sha256 == candidate,
+        "needs": found["needs"],
+        "sets": [
+            {
+                "name": figures["data"]["name"],
+                "faces": figures["comparison"]["faces"],
+                "url": f"{API}/studio/passes/{row.id}/comparisons/{which}",
+                "figures": _figures(figures),
+            }
+            for which, figures in sets
+        ],
+    }
+
+
+def _figures(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Both models' figures on a set, and by how much they differ."""
+    (before, after), changes = found["models"], found["comparison"]["second_minus_first"]
+    rows = [(name, before[key], after[key], changes[key]) for key, name in _FIGURES.items()]
+    rows += [
+        (f"recall, {name}", before["per_class"][name]["recall"], after["per_class"][name]["recall"], change)
+        for name, change in changes["recall"].items()
+    ]
+    return [
+        {"name": name, "before": one, "after": other, "change": change["value"], "low": change["low"]}
+        | {"high": change["high"]}
+        for name, one, other, change in rows
+    ]
+
+
+def in_force(card: Card, promotions: Sequence[Promotion]) -> dict[str, Any]:
+    """The expression model that visagram stands for."""
+    return {
+        "sha256": card.sha256,
+        "version": str(card.facts.get("version", "")),
+        "trained_on": str(card.facts.get("trained_on", "")),
+        "promotions": [{name: getattr(each, name) for name in ("sha256", "at", "reason")} for each in promotions],
+    }
+
+
+def correction(row: Correction) -> dict[str, Any]:
+    """A face whose apparent expression somebody corrected."""
+    return {
+        "id": row.id,
+        "expression": row.label,
+        "instead_of": row.instead_of,
+        "at": row.at,
+        "who": row.who,
+        "url": f"{API}/studio/corrections/{row.id}/picture",
     }
 
 

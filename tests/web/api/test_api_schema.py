@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from conftest import open_world
+from world import open_world
 
 CHECKS = (
     schemathesis.checks.not_a_server_error,

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 
 import visagram.synth.studio as studio
-from conftest import World
 from generators import Drawing, Portraits
 from service import open_service, work
 from visagram.core.types import EXPRESSIONS
@@ -19,6 +18,7 @@ from visagram.jobs.model import Job, Unit
 from visagram.models import catalog
 from visagram.synth.collection import MANIFEST
 from visagram.web.app import create_app
+from world import World
 
 
 @pytest.fixture(scope="module")

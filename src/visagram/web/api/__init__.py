@@ -8,8 +8,10 @@ from flask import request
 from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web.api.analyses import analyses_routes
+from visagram.web.api.corrections import corrections_routes
 from visagram.web.api.exports import exports_routes
 from visagram.web.api.figures import figures_routes
+from visagram.web.api.loop import loop_routes
 from visagram.web.api.models import models_routes
 from visagram.web.api.openapi import describe
 from visagram.web.api.people import people_routes
@@ -46,6 +48,8 @@ def create_api(service: Service) -> APIBlueprint:
     api.register_blueprint(study_routes(service, windows))
     api.register_blueprint(models_routes(service))
     api.register_blueprint(studio_routes(service))
+    api.register_blueprint(loop_routes(service))
+    api.register_blueprint(corrections_routes(service, stills))
     return api
 
 

@@ -23,7 +23,7 @@ from visagram.wire import unpack_facts
 
 SURROUNDINGS = 2.2
 """Side of the picture of a face, in lengths of its box."""
-_INSTANT = 1e-3
+INSTANT = 1e-3
 """Seconds: times travel as rounded decimals."""
 
 
@@ -70,15 +70,15 @@ def pictures_routes(service: Service, stills: Stills) -> APIBlueprint:
             time = min(time, float(facts.duration))
         box = None
         if result is not None and facts is not None:
-            seen = rows_between(result.folder, time, time + _INSTANT, query["person"])
-            box = _around(seen.box[-1], facts.width, facts.height) if len(seen) else None
+            seen = rows_between(result.folder, time, time + INSTANT, query["person"])
+            box = around(seen.box[-1], facts.width, facts.height) if len(seen) else None
         content = stills.get(blob.sha256, time, query["width"], box)
         return picture(content, tag_of(content), FOREVER if result is None else keyed(result.tag))
 
     return api
 
 
-def _around(face: NDArray[np.float32], width: int, height: int) -> Box:
+def around(face: NDArray[np.float32], width: int, height: int) -> Box:
     """A square around a face (4,) x, y, w, h, moved into the picture where it would stick out of it."""
     x, y, w, h = (float(value) for value in face)
     side = min(SURROUNDINGS * max(w, h), width, height)

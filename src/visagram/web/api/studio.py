@@ -37,7 +37,8 @@ def studio_routes(service: Service) -> APIBlueprint:
         accepted = Counter(record.expression for record in faces if record.accepted)
         counts = [{"expression": e, "faces": made[e], "accepted": accepted[e]} for e in EXPRESSIONS]
         why = service.studio.obstacle
-        return answer({"available": not why, "why": why or None, "expressions": counts})
+        can = service.studio.generators
+        return answer({"available": not why, "why": why or None, "generators": can, "expressions": counts})
 
     @api.get("/makings")
     @api.output(MakingPage, description="Requests, newest first.")

@@ -8,6 +8,7 @@ from apiflask.validators import OneOf, Range
 
 from visagram.core.types import EXPRESSIONS
 from visagram.jobs.studio import MOST_COUNT
+from visagram.models.card import GENERATOR
 from visagram.web.api.schemas import STATES, Answer, Paging, about, page_of, refer
 
 REVIEWS = ("accept", "reject", "undo")
@@ -22,6 +23,7 @@ class ExpressionCount(Answer):
 class StudioOut(Answer):
     available = Boolean(metadata=about("Whether faces can be generated here."))
     why = String(allow_none=True, metadata=about("Why not."))
+    generators = List(String(), metadata=about("What can make faces here.", [GENERATOR]))
     expressions = List(Nested(ExpressionCount), metadata=about("What there is of each expression."))
 
 
@@ -29,6 +31,9 @@ class MakingIn(Schema):
     expression = String(required=True, validate=OneOf(EXPRESSIONS), metadata=about("Expression to show.", "disgust"))
     count = Integer(load_default=16, validate=Range(1, MOST_COUNT), metadata=about("Faces of this seed.", 16))
     seed = Integer(load_default=0, validate=Range(0, 2**53), metadata=about("The same seed gives the same faces.", 7))
+    generator = String(
+        load_default=GENERATOR, metadata=about("What makes them: one of those that the studio names.", GENERATOR)
+    )
     guidance = Float(
         load_default=None,
         allow_none=True,

@@ -13,7 +13,12 @@ let turn = 0;
 find("ask").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(event.target);
-  const wanted = { expression: form.get("expression"), count: Number(form.get("count")), seed: Number(form.get("seed")) };
+  const wanted = {
+    expression: form.get("expression"),
+    generator: form.get("generator"),
+    count: Number(form.get("count")),
+    seed: Number(form.get("seed")),
+  };
   try {
     await api.post("/studio/makings", wanted);
     choose(wanted.expression);
@@ -56,6 +61,10 @@ async function refresh() {
 
 function show(studio, makings, faces) {
   find("problem").replaceChildren(...(studio.available ? [] : [h("p", { class: "notice" }, studio.why)]));
+  const names = [...find("generator").options].map(({ value }) => value);
+  if (String(names) !== String(studio.generators)) {
+    find("generator").replaceChildren(...studio.generators.map((name) => h("option", { value: name }, name)));
+  }
   for (const control of find("ask").elements) control.disabled = !studio.available;
   find("makings").replaceChildren(...makings.slice(0, 5).map(request));
   chips(studio.expressions);

@@ -50,6 +50,12 @@ export class Cards {
       icon("split"),
       "Split",
     );
+    const correct = h(
+      "button",
+      { class: "button quiet small", type: "button", "aria-label": `Correct ${person.name}`, onclick: () => this.edits.correct(person) },
+      icon("check"),
+      "Correct",
+    );
     const [bars, rest] = person.frames_usable ? personBars(person) : [null, null];
     const body = h(
       "details",
@@ -83,7 +89,7 @@ export class Cards {
       ),
       bars,
       unsureLine(person, this.store.unsureBelow),
-      h("div", { class: "card-rest" }, body, still ? null : h("div", { class: "card-actions" }, split)),
+      h("div", { class: "card-rest" }, body, h("div", { class: "card-actions" }, correct, still ? null : split)),
     );
   }
 

@@ -1,6 +1,7 @@
 // What a person changes about people: names, merges, splits, and taking the last one back.
 import { api } from "../api.js";
 import { h, openDialog, toast, toastProblem } from "../ui.js";
+import { correction } from "./correct.js";
 import { moment, named } from "./words.js";
 
 export class Edits {
@@ -115,6 +116,14 @@ export class Edits {
       const body = { person: person.id, ...(data.get("how") === "tracks" ? { tracks: chosen } : { at: time }) };
       return this._do(() => api.post(`${this.store.path}/people/split`, body), `${named(person.name)} was split in two.`);
     });
+  }
+
+  /** Asks what a face shows at the cursor, or where the person is first seen. */
+  correct(person) {
+    const { time } = this.store;
+    const seen = person.tracks.some((track) => time >= track.first && time < track.last);
+    const { form, act } = correction(this.store, person, seen || this.store.facts.still ? time : person.first_seen);
+    return this._dialog(h("span", {}, "Correct ", h("bdi", {}, person.name)), form, "Keep as an example", act);
   }
 
   async undo() {

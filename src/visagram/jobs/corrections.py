@@ -1,0 +1,138 @@
+"""Faces whose apparent expression somebody corrected, collected with consent as a labelled set for the loop.
+
+A folder of each owner: pictures below `faces`, and `corrections.csv`, a table that `visagram train --also`, `improve
+--also` and `evaluate` read like any other.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import time
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visagram.errors import Conflict, NotFound, UsageError
+from visagram.files import replace_file
+from visagram.jobs.model import new_id
+from visagram.jobs.storage import Storage
+from visagram.jobs.store import Store
+from visagram.jobs.videos import Who, log
+
+TABLE, FACES = "corrections.csv", "faces"
+MOST = 20_000
+CONSENT = "A face is only kept for training with the consent of the person whom it shows: say that there is one."
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """path: of the picture, below the folder. label: what the face shows. instead_of: what the model said, empty where
+    it was not measured. at: when, ISO 8601 in UTC. who: said so. consent: always yes."""
+
+    path: str
+    label: str
+    instead_of: str
+    at: str
+    who: str
+    consent: str = "yes"
+
+    @property
+    def id(self) -> str:
+        return Path(self.path).stem
+
+
+class Corrections:
+    """Everything that concerns corrections; each method is one transaction."""
+
+    def __init__(self, store: Store, storage: Storage) -> None:
+        self._store, self._storage = store, storage
+
+    def table(self, who: Who) -> Path:
+        """Where the table lies, if there is one."""
+        return self._storage.corrections(who.owner) / TABLE
+
+    def all(self, who: Who) -> list[Correction]:
+        """Oldest first. Raises `Conflict` for a table that was damaged."""
+        path = self.table(who)
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                names = [field.name for field in fields(Correction)]
+                return [Correction(**{name: row[name] for name in names}) for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise Conflict(
+                f"The table {TABLE} of corrections in the data folder was damaged: mend or move it."
+            ) from error
+
+    def add(self, who: Who, jpeg: bytes, label: str, instead_of: str, *, consent: bool) -> Correction:
+        """Keep a face as an example of an expression. jpeg: the face with some of what surrounds it. Raises
+        `UsageError` without consent, `Conflict` where no face is seen."""
+        if not consent:
+            raise UsageError(CONSENT)
+        if not _shows_a_face(jpeg):
+            raise Conflict("No face can be cut out of this picture: choose a moment that shows it better.")
+        self._storage.reserve(len(jpeg))
+        at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
+        found = Correction(f"{FACES}/{new_id()}.jpg", label, instead_of, at, who.name)
+        with self._store.write() as session:
+            rows = self.all(who)
+            if len(rows) >= MOST:
+                raise Conflict(f"{MOST:,} corrections are kept already: remove some.")
+            # The picture first: a table never names one that is not there.
+            with replace_file(self._storage.corrections(who.owner) / found.path) as partial:
+                partial.write_bytes(jpeg)
+            self._write(who, [*rows, found])
+            log(session, who, "correct expression", found.id, f"{instead_of or 'unmeasured'} to {label}")
+        return found
+
+    def remove(self, who: Who, id: str) -> None:
+        """Forget a face, for instance because its consent was withdrawn. Raises `NotFound`."""
+        with self._store.write() as session:
+            gone = self._get(who, id)
+            self._write(who, [row for row in self.all(who) if row.id != id])
+            self._storage.remove(self._storage.corrections(who.owner) / FACES / f"{gone.id}.jpg")
+            log(session, who, "forget correction", id)
+
+    def picture(self, who: Who, id: str) -> Path:
+        """The file of a face. Raises `NotFound`."""
+        return self._storage.corrections(who.owner) / FACES / f"{self._get(who, id).id}.jpg"
+
+    def copy_to(self, owner: int, folder: Path) -> Path | None:
+        """Copy an owner's corrections to where nobody changes them, once; returns the table there, None where there are
+        none."""
+        who, table = Who(owner, ""), folder / TABLE
+        with self._store.write():
+            rows = self.all(who)
+            if rows and not table.is_file():
+                (folder / FACES).mkdir(parents=True, exist_ok=True)
+                for row in rows:
+                    shutil.copyfile(self._storage.corrections(owner) / row.path, folder / row.path)
+                shutil.copyfile(self.table(who), table)
+        return table if rows else None
+
+    def _get(self, who: Who, id: str) -> Correction:
+        for row in self.all(who):
+            if row.id == id:
+                return row
+        raise NotFound("There is no such correction.")
+
+    def _write(self, who: Who, rows: list[Correction]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [field.name for field in fields(Correction)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        with replace_file(self.table(who)) as partial:
+            partial.write_text(text.getvalue(), "utf-8", newline="")
+
+
+def _shows_a_face(jpeg: bytes) -> bool:
+    from visagram.synth.finder import FaceFinder
+
+    luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return luma is not None and FaceFinder().look([np.asarray(luma, np.uint8)])[0].faces > 0

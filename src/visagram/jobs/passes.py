@@ -1,0 +1,116 @@
+"""Passes of the loop that makes a better expression model: asked for, followed, compared, promoted and rolled back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from visagram.errors import Conflict, NotFound, UsageError
+from visagram.jobs import leases
+from visagram.jobs.model import DONE, IMPROVE, LOCAL_OWNER, QUEUED, RUNNING, Making
+from visagram.jobs.requests import Requests, state
+from visagram.jobs.storage import Storage
+from visagram.jobs.store import Store
+from visagram.jobs.videos import Who, log
+from visagram.models import promotion
+from visagram.models.card import EMOTION, Card
+from visagram.models.catalog import missing
+from visagram.settings import ServerSettings, Settings
+
+CANDIDATE, VERDICT, PAGE = "model", "verdict.json", "evaluation.html"
+SETS = ("first", "second")
+"""The sets of faces on which both models were compared, by the folders of their figures."""
+NO_DATA = (
+    "The loop needs labelled faces to learn from and to compare on: name a folder of sprite sheets with the setting "
+    "training_data."
+)
+
+
+class Passes(Requests):
+    """Everything that concerns the loop; each method is one transaction. The work of a pass lies in a folder of its
+    own, as `visagram improve` leaves it. Which model is in force concerns everybody: only the owner of the machine may
+    change that."""
+
+    kind, unit, what = IMPROVE, leases.IMPROVE, "improve model"
+
+    def __init__(self, store: Store, storage: Storage, settings: Settings, server: ServerSettings) -> None:
+        super().__init__(store, storage)
+        self._models, self._server = settings.models_folder, server
+
+    def obstacle(self, who: Who) -> str:
+        """Why no pass can be started here, empty if one can."""
+        if who.owner != LOCAL_OWNER:
+            return "Only the owner of this machine may change the model that everybody uses."
+        return missing("generate", "The loop") or ("" if self._server.training_data else NO_DATA)
+
+    def ask(self, who: Who, ratio: float, seed: int) -> str:
+        """Ask for a pass; returns its id. Raises `UsageError` where none can be started, `Conflict` while one is."""
+        if why := self.obstacle(who):
+            raise UsageError(why)
+        with self._store.write() as session:
+            if any(state(row) in (QUEUED, RUNNING) for row in self.all(session, who)):
+                raise Conflict("A pass is under way already: wait until it is done, or cancel it.")
+            return self.add(session, who, {"ratio": ratio, "seed": seed}, f"ratio {ratio:g}, seed {seed}")
+
+    def title(self, making: Making) -> str:
+        return f"{EMOTION}, seed {making.request['seed']}"
+
+    def verdict(self, making: Making) -> Mapping[str, Any] | None:
+        """What a finished pass found, as `verdict.json` holds it; None before."""
+        if state(making) != DONE:
+            return None
+        try:
+            found = json.loads((self._storage.improvement(making.id) / VERDICT).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise Conflict("What this pass found is gone: start another.") from error
+        return dict(found)
+
+    def page(self, making: Making, which: str) -> Path:
+        """The page with both models' figures on one of `SETS`. Raises `NotFound`."""
+        path = self._storage.improvement(making.id) / which / PAGE
+        if which not in SETS or not path.is_file():
+            raise NotFound("There is no such comparison.")
+        return path
+
+    def candidate(self, making: Making) -> str | None:
+        """The SHA-256 of the model that a pass made, None where it made none."""
+        try:
+            card = json.loads((self._storage.improvement(making.id) / CANDIDATE / f"{EMOTION}.json").read_text("utf-8"))
+            return str(card["sha256"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def in_force(self) -> tuple[Card, list[promotion.Promotion]]:
+        """The card of the model in force, and the promotions that led to it. Raises `ModelError`."""
+        return promotion.current(self._models), promotion.promotions(self._models)
+
+    def promote(self, who: Who, id: str) -> None:
+        """Put a pass' model in force. Raises `NotFound`, `Conflict` where its verdict speaks against it or it was made
+        for another model, and what `visagram.models.promotion.promote` raises."""
+        self._check(who)
+        with self._store.read() as session:
+            making = self.get(session, who, id)
+            verdict = self.verdict(making)
+        if verdict is None or not verdict["promote"]:
+            raise Conflict("This pass found no better model: the one in force stays.")
+        if verdict["model"] != self.in_force()[0].sha256:
+            raise Conflict("This pass compared with another model than the one in force: start another.")
+        folder = self._storage.improvement(id) / CANDIDATE
+        card = promotion.promote(folder, self._models, " ".join(verdict["reasons"]), source=f"studio, pass {id}")
+        with self._store.write() as session:
+            log(session, who, "promote model", EMOTION, card.sha256[:12])
+
+    def roll_back(self, who: Who) -> None:
+        """Put the model before the last promotion in force. Raises `Conflict` where nothing was promoted."""
+        self._check(who)
+        if not promotion.promotions(self._models):
+            raise Conflict("No model was promoted: the embedded one is in force.")
+        card = promotion.rollback(self._models)
+        with self._store.write() as session:
+            log(session, who, "roll model back", EMOTION, card.sha256[:12])
+
+    def _check(self, who: Who) -> None:
+        if who.owner != LOCAL_OWNER:
+            raise UsageError(self.obstacle(who))

@@ -1,0 +1,194 @@
+// The loop: which model is in force, passes that try to make a better one, what they found; and corrected faces.
+import { api } from "./api.js";
+import { announce, confirmDialog, count, h, percent, toast, toastProblem } from "./ui.js";
+
+const EVERY = 1500;
+const WORDS = { queued: "waiting", running: "at work", done: "done", failed: "failed", cancelled: "cancelled" };
+const find = (id) => document.getElementById(id);
+let turn = 0;
+
+find("improve").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  await act(() => api.post("/studio/passes", { ratio: Number(form.get("ratio")), seed: Number(form.get("seed")) }), "The pass is waiting for its turn.");
+});
+
+async function act(work, words) {
+  try {
+    await work();
+    announce(words);
+  } catch (error) {
+    toastProblem(error);
+  }
+  refresh();
+}
+
+async function refresh() {
+  const mine = (turn += 1);
+  try {
+    const [model, passes, corrections] = await Promise.all([
+      api.get("/studio/model"),
+      api.get("/studio/passes"),
+      api.get("/studio/corrections"),
+    ]);
+    if (mine !== turn) return;
+    inForce(model);
+    corrected(corrections.items);
+    const open = new Set([...document.querySelectorAll("#passes details[open]")].map((node) => node.dataset.pass));
+    const focused = document.activeElement?.dataset?.act;
+    find("passes").replaceChildren(...passes.items.map((pass, k) => item(pass, open.size ? open.has(pass.id) : k === 0)));
+    if (focused) document.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
+    const busy = passes.items.some(({ state }) => state === "queued" || state === "running");
+    for (const control of find("improve").elements) control.disabled = !model.available || busy;
+    if (busy) setTimeout(() => mine === turn && refresh(), EVERY);
+  } catch (error) {
+    if (error.name !== "Problem") throw error;
+    if (mine === turn) find("in-force").replaceChildren(h("div", { class: "notice danger", role: "alert" }, error.detail));
+  }
+}
+
+function inForce(model) {
+  const last = model.promotions.at(-1);
+  const back = h("button", { class: "button small", type: "button", data: { act: "rollback" }, onclick: rollBack }, "Roll back");
+  find("in-force").replaceChildren(
+    h("p", {}, "In force: ", h("b", {}, last ? "a model promoted here" : "the model that came with Visagram"), " ", h("code", {}, model.sha256.slice(0, 12))),
+    h("p", { class: "muted small" }, model.trained_on),
+    ...(last ? [h("p", { class: "small" }, `Promoted ${when(last.at)}. ${last.reason}`), back] : []),
+  );
+  find("loop-why").hidden = model.available;
+  find("loop-why").textContent = model.why ?? "";
+}
+
+async function rollBack() {
+  const text = "New analyses use the model before it again. Results that there are stay as they are.";
+  if (await confirmDialog({ title: "Roll the last promotion back?", text, confirm: "Roll back" })) {
+    await act(() => api.post("/studio/model/rollback"), "The model before is in force again.");
+  }
+}
+
+function corrected(faces) {
+  find("corrections-summary").textContent = faces.length
+    ? `${count(faces.length, "face")} that somebody corrected on a result page, with consent. The next pass learns from them.`
+    : "None yet. On the page of a result, Correct says what a face shows instead.";
+  find("corrections").replaceChildren(
+    ...faces.map((face) =>
+      h(
+        "li",
+        {},
+        h("img", { src: face.url, alt: `Face that shows ${face.expression}`, width: 96, height: 96, loading: "lazy" }),
+        h("p", {}, `${face.expression}, not ${face.instead_of || "measured"}`),
+        h(
+          "button",
+          {
+            class: "button small",
+            type: "button",
+            "aria-label": `Forget the face that shows ${face.expression}, kept ${when(face.at)}`,
+            onclick: () => act(() => api.del(`/studio/corrections/${face.id}`), "The face was forgotten."),
+          },
+          "Forget",
+        ),
+      ),
+    ),
+  );
+}
+
+function item(pass, open) {
+  const { id, state, completed, total } = pass;
+  const button = (label, what, primary) =>
+    h("button", { class: `button small${primary ? " primary" : ""}`, type: "button", data: { act: `${what} ${id}` }, onclick: () => act(() => api.post(`/studio/passes/${id}/${what}`), label) }, label);
+  const busy = state === "queued" || state === "running";
+  const title = h(
+    "div",
+    { class: "pass-head" },
+    h("b", {}, `Pass of ${when(pass.created)}`),
+    h("span", { class: "muted" }, `ratio ${pass.ratio}, seed ${pass.seed}`),
+    h("span", { class: "muted" }, pass.outcome ? verdict(pass.outcome) : WORDS[state]),
+    busy && button("Cancel", "cancel"),
+    (state === "failed" || state === "cancelled") && button("Go on", "retry"),
+  );
+  const now = state === "running" && [
+    h("progress", { class: "progress", max: Math.max(total, 1), value: completed, "aria-label": "Progress of the current step" }),
+    h("p", { class: "muted small", "aria-live": "polite" }, pass.said || "It begins."),
+  ];
+  return h(
+    "li",
+    { class: "panel" },
+    title,
+    now,
+    pass.error && h("p", { class: "why" }, pass.error.detail),
+    pass.outcome && found(pass, open, button),
+  );
+}
+
+function verdict({ promote, in_force }) {
+  if (in_force) return "in force";
+  return promote ? "found a better model" : "found no better model";
+}
+
+function found(pass, open, button) {
+  const { outcome } = pass;
+  return [
+    h("ul", { class: "reasons" }, outcome.reasons.map((text) => h("li", {}, text))),
+    outcome.promote && !outcome.in_force && button("Promote", "promote", true),
+    h(
+      "details",
+      { open, data: { pass: pass.id } },
+      h("summary", {}, "Before and after"),
+      outcome.needs.length
+        ? h("ul", { class: "needs small" }, outcome.needs.map((need) => h("li", {}, needs(need))))
+        : null,
+      outcome.sets.map((set) => comparison(set)),
+    ),
+  ];
+}
+
+function needs({ expression, real, recall, low, high, rare, weak, wanted }) {
+  const why = [rare && "rare", weak && "weak"].filter(Boolean).join(" and ");
+  return `${expression}: ${why}; ${count(real, "real face")}, recall ${percent(recall)} (${percent(low)} to ${percent(high)}); ${wanted.toLocaleString("en")} generated ones wanted`;
+}
+
+const points = (share) => `${share > 0 ? "+" : share < 0 ? "\u2212" : ""}${Math.abs(100 * share).toFixed(1)}`;
+
+/** A table with a picture of each change: its interval around nothing. */
+function comparison(set) {
+  const most = Math.max(0.02, ...set.figures.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
+  const place = (share) => `${50 + (50 * share) / most}%`;
+  const rows = set.figures.map(({ name, before, after, change, low, high }) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, name),
+      h("td", {}, (100 * before).toFixed(1)),
+      h("td", {}, (100 * after).toFixed(1)),
+      h("td", {}, `${points(change)} (${points(low)} to ${points(high)})`),
+      h(
+        "td",
+        { class: "change", "aria-hidden": "true" },
+        h("span", { class: "zero" }),
+        h("span", { class: "span", vars: { "--from": place(low), "--to": place(high) } }),
+        h("span", { class: "dot", vars: { "--at": place(change) } }),
+      ),
+    ),
+  );
+  return h(
+    "div",
+    { class: "comparison" },
+    h("p", {}, h("b", {}, set.name), ` · ${count(set.faces, "real face")} · `, h("a", { href: set.url, download: "" }, "all figures as a page")),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures on ${set.name}` },
+      h(
+        "table",
+        {},
+        h("thead", {}, h("tr", {}, ["", "before, %", "after, %", "change in points (95 % interval)"].map((text) => h("th", { scope: "col" }, text)), h("td", { "aria-hidden": "true" }))),
+        h("tbody", {}, rows),
+      ),
+    ),
+  );
+}
+
+function when(iso) {
+  return new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
+
+refresh();
