@@ -47,7 +47,8 @@ STAGES = (
 NETWORK = dataclasses.replace(RECIPES["small"], name="experiment", stem=8, stages=STAGES)
 SEEDS = (0, 1, 2)
 RESAMPLES = 2000
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "synthetic.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, FIGURE = DOCS / "synthetic.md", DOCS / "images" / "synthetic.svg"
 
 
 @dataclass(frozen=True)
@@ -141,85 +142,183 @@ def chosen_faces(folder: Path, real: Faces48, ratio: float, seed: int) -> Faces4
     return pool.select(np.concatenate(kept))
 
 
-def figures(runs: Sequence[dict[str, Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(4,) macro F1, recall of each of the rarest, accuracy: the mean over seeds on faces that count `weights` (n,)."""
-    found = []
-    for each in runs:
-        labels, answers = np.array(each["labels"]), np.array(each["answers"])
-        matrix = np.zeros((7, 7))
-        np.add.at(matrix, (labels, answers), weights)
-        hits, asked, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-        f1 = 2 * hits / np.maximum(asked + answered, 1e-9)
-        recalls = hits / np.maximum(asked, 1e-9)
-        rare = [recalls[EXPRESSIONS.index(name)] for name in RAREST]
-        found.append([f1.mean(), *rare, hits.sum() / matrix.sum()])
-    return np.mean(found, axis=0)
+def figures(found: dict[str, Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(4,) macro F1, recall of each of the rarest, accuracy of a run, on faces that count `weights` (n,)."""
+    labels, answers = np.array(found["labels"]), np.array(found["answers"])
+    matrix = np.bincount(labels * 7 + answers, weights, 49).reshape(7, 7)
+    hits, asked, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    f1 = 2 * hits / np.maximum(asked + answered, 1e-9)
+    recalls = hits / np.maximum(asked, 1e-9)
+    return np.array([f1.mean(), *(recalls[EXPRESSIONS.index(name)] for name in RAREST), hits.sum() / matrix.sum()])
 
 
-def report(output: Path) -> str:
-    """The page."""
+@dataclass(frozen=True)
+class Row:
+    """A condition's figures (4): mean over seeds; least and greatest seed; 95 % interval of the mean; by how much it
+    differs from real faces alone, with its interval. added: generated faces of each of the rarest."""
+
+    condition: Condition
+    added: tuple[int, ...]
+    value: NDArray[np.float64]
+    seeds: NDArray[np.float64]
+    interval: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    gains: NDArray[np.float64]
+
+
+def rows_of(runs: dict[str, list[dict[str, Any]]]) -> list[Row]:
+    """Intervals by a bootstrap over faces and over seeds, the same draws for all conditions."""
+    faces = len(runs["real"][0]["labels"])
+    random = np.random.default_rng(0)
+    drawn = [np.bincount(random.integers(0, faces, faces), minlength=faces).astype(float) for _ in range(RESAMPLES)]
+    seeds = random.integers(0, len(SEEDS), (RESAMPLES, len(SEEDS)))
+    even = np.ones(faces)
+
+    def resampled(mine: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
+        by_seed = np.array([[figures(each, weights) for weights in drawn] for each in mine])
+        return np.asarray(by_seed[seeds, np.arange(RESAMPLES)[:, None]].mean(axis=1))
+
+    base, found = resampled(runs["real"]), []
+    plain = np.mean([figures(each, even) for each in runs["real"]], axis=0)
+    for condition in CONDITIONS:
+        mine = runs[condition.name]
+        if [each["seed"] for each in mine] != list(SEEDS):
+            sys.exit(f"The condition {condition.name} lacks seeds: go on with the experiment first.")
+        each_seed, draws = np.array([figures(each, even) for each in mine]), resampled(mine)
+        found.append(
+            Row(
+                condition,
+                tuple(mine[0]["generated"][EXPRESSIONS.index(name)] for name in RAREST),
+                each_seed.mean(axis=0),
+                np.array([each_seed.min(axis=0), each_seed.max(axis=0)]),
+                np.percentile(draws, [2.5, 97.5], axis=0),
+                each_seed.mean(axis=0) - plain,
+                np.percentile(draws - base, [2.5, 97.5], axis=0),
+            )
+        )
+    return found
+
+
+def report(output: Path) -> None:
+    """Write the page and its figure."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(output.glob("*.json")):
         found = json.loads(path.read_text("utf-8"))
         runs.setdefault(found["condition"], []).append(found)
-    faces = len(next(iter(runs.values()))[0]["labels"])
-    random = np.random.default_rng(0)
-    resampled = [np.bincount(random.integers(0, faces, faces), minlength=faces).astype(float) for _ in range(RESAMPLES)]
-    base = {k: figures(runs["real"], weights) for k, weights in enumerate(resampled)}
-    rows, even = [], np.ones(faces)
-    for condition in CONDITIONS:
-        if condition.name not in runs:
-            continue
-        mine = runs[condition.name]
-        values, seeds = figures(mine, even), np.array([figures([each], even) for each in mine])
-        draws = np.array([figures(mine, weights) for weights in resampled])
-        gains = np.array([draws[k] - base[k] for k in range(RESAMPLES)])
-        added = [mine[0]["generated"][EXPRESSIONS.index(name)] for name in RAREST]
-        rows.append((condition, values, seeds, np.percentile(draws, [2.5, 97.5], axis=0), gains, added, len(mine)))
-    return _page(rows, runs, faces)
+    rows = rows_of(runs)
+    FIGURE.write_text(_figure(rows), "utf-8")
+    PAGE.write_text(_page(rows, runs["real"][0]), "utf-8")
 
 
-def _page(rows: Sequence[Any], runs: dict[str, list[dict[str, Any]]], faces: int) -> str:
-    first = runs["real"][0]
-    counts = ", ".join(f"{name} {first['real'][EXPRESSIONS.index(name)]:,}" for name in RAREST)
+def _page(rows: Sequence[Row], first: dict[str, Any]) -> str:
+    places = [EXPRESSIONS.index(name) for name in RAREST]
+    counts = ", ".join(f"{name} {first['real'][k]:,}" for name, k in zip(RAREST, places, strict=True))
+    tested = ", ".join(f"{name} {first['labels'].count(k)}" for name, k in zip(RAREST, places, strict=True))
     size = sum(parameter.numel() for parameter in ExpressionNetwork(NETWORK).parameters()) / 1e3
-    tested = ", ".join(f"{name} {np.array(first['labels']).tolist().count(EXPRESSIONS.index(name))}" for name in RAREST)
+    columns = ("macro F1", *(f"recall {name}" for name in RAREST), "accuracy")
     lines = [
         "# What generated faces are worth",
         "",
-        "This page is written by `python -m bench.synthetic --report` from real runs. The same small network",
+        "This page is written by `python -m bench.synthetic` from real runs. The same small network",
         f"({size:.0f} thousand parameters) learns the seven expressions from FER+ training faces with a majority,",
-        f"{STEPS:,} steps of {BATCH} faces in every condition, and is judged on {faces:,} validation faces with a",
-        "majority. Generated faces of the two rarest expressions come from `visagram-diffusion`, selected by",
-        "`visagram-teacher`; none is ever tested on.",
+        f"{first['steps']:,} steps of {BATCH} faces in every condition, from {len(SEEDS)} seeds each, and is judged on",
+        f"{len(first['labels']):,} validation faces with a majority. The generated faces of the two rarest expressions",
+        "come from `visagram-diffusion` and were selected by `visagram-teacher`; none is ever tested on.",
         "",
         f"Real training faces: {counts}. Validation faces: {tested}.",
         "",
-        "| condition | added | macro F1 | " + " | ".join(f"recall {name}" for name in RAREST) + " | accuracy | seeds |",
-        "|---|---|---|---|---|---|---|",
+        "![Change of macro F1, of the recall of the rarest expressions and of accuracy against real faces "
+        "alone](images/synthetic.svg)",
+        "",
+        *_findings(rows, columns),
+        "",
+        f"| condition | added | {' | '.join(columns)} |",
+        "|---|---|---|---|---|---|",
     ]
-    for condition, values, seeds, (low, high), _, added, number in rows:
+    for row in rows:
         cells = [
-            f"{100 * values[k]:.1f} ({100 * low[k]:.1f}–{100 * high[k]:.1f}; seeds {100 * seeds[:, k].min():.1f}–"
-            f"{100 * seeds[:, k].max():.1f})"
+            f"{100 * row.value[k]:.1f} ({100 * row.interval[0, k]:.1f}–{100 * row.interval[1, k]:.1f}; seeds "
+            f"{100 * row.seeds[0, k]:.1f}–{100 * row.seeds[1, k]:.1f})"
             for k in range(4)
         ]
-        extra = " + ".join(map(str, added)) if any(added) else "–"
-        lines.append(f"| {condition.title} | {extra} | {' | '.join(cells)} | {number} |")
+        extra = " + ".join(map(str, row.added)) if any(row.added) else "–"
+        lines.append(f"| {row.condition.title} | {extra} | {' | '.join(cells)} |")
     lines += [
         "",
-        "All in per cent: mean over seeds, in brackets the 95 % interval over faces (bootstrap of the mean over seeds)",
-        "and the range of the seeds.",
+        "All in per cent: mean over seeds, in brackets its 95 % interval (bootstrap over faces and over seeds) and the",
+        "range of the seeds. Against real faces alone, in percentage points:",
         "",
-        "| against real faces alone | macro F1 | " + " | ".join(f"recall {name}" for name in RAREST) + " | accuracy |",
+        f"| condition | {' | '.join(columns)} |",
         "|---|---|---|---|---|",
     ]
-    for condition, _, _, _, gains, _, _ in rows:
-        if condition.name != "real":
-            low, middle, high = np.percentile(gains, [2.5, 50, 97.5], axis=0) * 100
-            cells = [f"{middle[k]:+.1f} ({low[k]:+.1f} to {high[k]:+.1f})" for k in range(4)]
-            lines.append(f"| {condition.title} | {' | '.join(cells)} |")
+    for row in rows[1:]:
+        cells = [f"{100 * row.gain[k]:+.1f} ({_span(row, k)})" for k in range(4)]
+        lines.append(f"| {row.condition.title} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "```",
+        "visagram synth generate --emotion disgust --count 160 --seed 11 --output faces   # and so with fear, 640",
+        "visagram synth select faces --data ferplus",
+        "python -m bench.synthetic --data ferplus --faces faces --output runs",
+        "python -m bench.synthetic --output runs --report",
+        "```",
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _findings(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """What the intervals say of each condition, in words."""
+    lines = []
+    for row in rows[1:]:
+        surely = [
+            f"{columns[k]} {'gains' if row.gain[k] > 0 else 'loses'} {abs(100 * row.gain[k]):.1f} points "
+            f"({_span(row, k)})"
+            for k in range(4)
+            if row.gains[0, k] > 0 or row.gains[1, k] < 0
+        ]
+        said = "; ".join(surely) if surely else "nothing that could be told from chance"
+        lines.append(f"- **{row.condition.title}**: {said}.")
+    return lines
+
+
+def _span(row: Row, k: int) -> str:
+    return f"{100 * row.gains[0, k]:+.1f} to {100 * row.gains[1, k]:+.1f}"
+
+
+def _figure(rows: Sequence[Row]) -> str:
+    """A panel for each figure: changes against real faces alone, with their intervals, as SVG."""
+    wide, tall, left, top = 190, 26, 250, 46
+    names = ("macro F1", *(f"recall {name}" for name in RAREST), "accuracy")
+    height, width = top + tall * len(rows[1:]) + 34, left + 4 * (wide + 14)
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+        '<text x="8" y="20" fill="#5c636d">points against real faces alone, 95 % interval</text>',
+    ]
+    for number, row in enumerate(rows[1:]):
+        y = top + tall * (number + 0.5)
+        out.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" fill="#191c20">{row.condition.title}</text>')
+    for k, name in enumerate(names):
+        most = 100 * max(np.abs(row.gains[:, k]).max() for row in rows[1:])
+        x0, scale = left + k * (wide + 14), wide / (2 * most)
+        middle = x0 + wide / 2
+        out.append(f'<text x="{middle}" y="{top - 8}" text-anchor="middle" fill="#191c20">{name}</text>')
+        bottom = top + tall * len(rows[1:])
+        out.append(f'<line x1="{middle}" x2="{middle}" y1="{top}" y2="{bottom}" stroke="#5c636d"/>')
+        for end in (-most, most):
+            x = middle + end * scale
+            out.append(
+                f'<text x="{x}" y="{bottom + 18}" text-anchor="{"start" if end < 0 else "end"}" '
+                f'fill="#5c636d">{end:+.0f}</text>'
+            )
+        for number, row in enumerate(rows[1:]):
+            y = top + tall * (number + 0.5)
+            low, high, at = (middle + 100 * v * scale for v in (row.gains[0, k], row.gains[1, k], row.gain[k]))
+            colour = "#c8501e" if row.condition.generated else "#2f6fb5"
+            out.append(f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
+            out.append(f'<circle cx="{at:.1f}" cy="{y}" r="4.5" fill="{colour}"/>')
+    return "\n".join([*out, "</svg>"]) + "\n"
 
 
 def main() -> None:
@@ -232,7 +331,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.output.mkdir(parents=True, exist_ok=True)
     if asked.report:
-        PAGE.write_text(report(asked.output), "utf-8")
+        report(asked.output)
         return
     keep_memory()
     train, held_out = divide(asked.data, None)

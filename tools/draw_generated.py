@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from visagram.core.types import EXPRESSIONS
-from visagram.synth.embedded import EmbeddedGenerator
+from visagram.models.card import GENERATOR
+from visagram.settings import Settings
+from visagram.synth.catalog import open_generator
 from visagram.synth.marking import write_png
 
 EACH, SEED, SCALE, GAP = 12, 0, 2, 4
@@ -16,8 +18,8 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "images" / "generated.pn
 
 
 def main() -> None:
-    """The first faces of seed 0, as they come: none is chosen."""
-    generator = EmbeddedGenerator()
+    """The first faces of seed 0, as the generator gives them."""
+    generator = open_generator(GENERATOR, Settings().models_folder, offline=True)
     rows = []
     for expression in EXPRESSIONS:
         faces = [face.image for face in generator.generate(expression, EACH, SEED)]

@@ -55,9 +55,9 @@ def _write_embedded(file: Path, shape: Shape) -> None:
     for name, network, noise in (("autoencoder", Autoencoder(shape), 0.05), ("flow", Flow(shape), 0.3)):
         for key, tensor in network.state_dict().items():
             tensors[f"{name}.{key}"] = tensor + noise * torch.randn_like(tensor)
-    save_file(tensors | {"known.hashes": torch.zeros(1, dtype=torch.int64)}, file)
+    save_file(tensors | {"known.sketches": torch.zeros((1, 6), dtype=torch.int64)}, file)
     facts = {"name": "visagram-diffusion", "version": "0", "licence": "MIT", "task": "generation", "file": file.name}
-    sampling = {"guidance": 2.0, "steps": 2, "candidates": 2}
+    sampling = {"guidance": 2.0, "steps": 2, "candidates": 2, "rounds": 2}
     facts |= {"sha256": file_hash(file), "shape": dataclasses.asdict(shape), "sampling": sampling}
     file.with_suffix(".json").write_text(json.dumps(facts))
 

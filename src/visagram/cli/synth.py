@@ -66,7 +66,7 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
     recipe: Annotated[str, typer.Option(help="Name of the recipe: faces or tiny.")] = "faces",
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the flow, if not the recipe's own.")] = None,
-    judge: Annotated[str, typer.Option(help=JUDGE)] = "visagram-teacher",
+    judge: Annotated[str, typer.Option(help=JUDGE)] = "visagram",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
     quiet: Quiet = False,
     _debug: Debug = False,

@@ -22,6 +22,11 @@ DISTANCE = 10
 """Bits in which the hashes of copies may differ."""
 LIKENESS = 0.93
 """Least correlation of copies at half their resolution."""
+SKETCH, WORDS = 384, 6
+"""Bits of a sketch, and 64-bit words."""
+SKETCH_DISTANCE = 56
+"""Bits in which the sketches of nearly all copies differ at most: of those with the least likeness 46 on average, with
+a standard deviation of 6."""
 ROWS, COLUMNS = 64, 8192
 """Pairs of hashes compared at a time, so that they stay in the cache."""
 CHUNK = 1024
@@ -107,14 +112,26 @@ def copies(first: Prints, second: Prints, distance: int = DISTANCE, likeness: fl
     return [found[place] for place in sorted(found)]
 
 
-def bits_apart(pictures: Prints, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """(n,) in how many bits the hash of each picture, or of its mirror image, differs from the nearest of `hashes`; 64
-    where there are none."""
-    found = np.full(len(pictures), BITS, np.int64)
-    for column in range(0, len(hashes), COLUMNS):
-        for own in (pictures.hashes, pictures.mirrors):
-            bits = np.bitwise_count(own[:, None] ^ hashes[None, column : column + COLUMNS])
-            found = np.minimum(found, bits.min(axis=1))
+def sketches(pictures: Prints) -> NDArray[np.uint64]:
+    """(n, 6) on which side of 384 random planes each picture lies: the angle between two pictures, whose cosine is
+    their likeness, is the share of bits in which they differ times pi (Charikar 2002, doi 10.1145/509907.509965). No
+    picture can be drawn again from it."""
+    return _sketched(pictures.vectors)
+
+
+def apart(pictures: Prints, known: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(n,) in how many bits the sketch of each picture, or of its mirror image, differs from the nearest of `known`;
+    384 where there are none."""
+    side = CROP // 2
+    mirrored = pictures.vectors.reshape(-1, side, side)[:, :, ::-1].reshape(-1, side * side)
+    found = np.full(len(pictures), SKETCH, np.int64)
+    for own in (_sketched(pictures.vectors), _sketched(mirrored)):
+        for column in range(0, len(known), COLUMNS):
+            part = known[column : column + COLUMNS]
+            bits = sum(
+                np.bitwise_count(own[:, word, None] ^ part[None, :, word]).astype(np.int64) for word in range(WORDS)
+            )
+            found = np.minimum(found, np.asarray(bits).min(axis=1))
     return found
 
 
@@ -172,6 +189,11 @@ def _likeness(one: NDArray[np.float32], other: NDArray[np.float32], mirrored: bo
         side = CROP // 2
         other = other.reshape(-1, side, side)[:, :, ::-1].reshape(-1, side * side)
     return np.asarray(np.einsum("ij,ij->i", one, other))
+
+
+def _sketched(vectors: NDArray[np.float32]) -> NDArray[np.uint64]:
+    planes = np.random.default_rng(0).standard_normal((vectors.shape[1], SKETCH)).astype(np.float32)
+    return np.ascontiguousarray(np.packbits(vectors @ planes > 0, axis=1)).view(np.uint64)
 
 
 def _lowest() -> NDArray[np.intp]:

@@ -21,13 +21,15 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
     """
     check_extra()
     if name == EMBEDDED:
+        from visagram.synth.chooser import Chooser
         from visagram.synth.embedded import EmbeddedGenerator
 
-        return EmbeddedGenerator()
+        return EmbeddedGenerator(chooser=Chooser())
     if name.startswith(OWN) and name != OWN:
+        from visagram.synth.chooser import Chooser
         from visagram.synth.embedded import EmbeddedGenerator, read_own_generator
 
-        return EmbeddedGenerator(read_own_generator(Path(name.removeprefix(OWN))))
+        return EmbeddedGenerator(read_own_generator(Path(name.removeprefix(OWN))), Chooser())
     if name.startswith(HUB) and name != HUB:
         from visagram.synth import hub
 

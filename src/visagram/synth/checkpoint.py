@@ -86,6 +86,7 @@ class Checkpoint:
 def _decisive(recipe: Recipe, phase: str) -> dict[str, object]:
     """What decided the state of a run in that phase."""
     found: dict[str, object] = dataclasses.asdict(recipe)
+    del found["sampling"]
     if phase == ENCODE:
         found["shape"] = (recipe.shape.latents, recipe.shape.widths)
         return {name: value for name, value in found.items() if name not in FLOW_ALONE}

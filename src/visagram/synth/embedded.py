@@ -14,13 +14,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import ModelError
-from visagram.evaluate.duplicates import DISTANCE, Prints, bits_apart
 from visagram.models.card import Card, file_hash, read_card
 from visagram.synth.batches import in_batches
+from visagram.synth.chooser import Chooser
 from visagram.synth.generator import Face, check_sampling, image_seed
 from visagram.synth.networks import NOBODY, SIDE, Autoencoder, Flow, Shape
+from visagram.synth.recipes import Sampling
 
 NAME = "visagram-diffusion"
 BATCH = 16
@@ -39,7 +41,7 @@ def embedded_card() -> Card:
 @dataclass(frozen=True, slots=True)
 class Networks:
     """What a generator's file holds. latents: shape of a face's. centre, spread: of those that it learned from. known:
-    perceptual hashes (n,) of the faces that it learned from."""
+    sketches (n, 6) of the faces that it learned from."""
 
     autoencoder: Autoencoder
     flow: Flow
@@ -68,7 +70,7 @@ def load_networks(card: Card, device: torch.device | str = "cpu") -> Networks:
         autoencoder.load_state_dict(_below(tensors, "autoencoder"))
         flow.load_state_dict(_below(tensors, "flow"))
         centre, spread = (tensors[f"scale.{name}"].float().to(device) for name in ("centre", "spread"))
-        known = tensors["known.hashes"].numpy().view(np.uint64)
+        known = tensors["known.sketches"].numpy().view(np.uint64)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"The generator {card.file} cannot be opened ({reason}): {card.remedy}.") from error
@@ -78,22 +80,18 @@ def load_networks(card: Card, device: torch.device | str = "cpu") -> Networks:
 
 
 class EmbeddedGenerator:
-    """`Generator` over a flow that `visagram synth train` has learned. threads: of torch, which has one number for the
-    whole process; None leaves it.
+    """`Generator` over a flow that `visagram synth train` has learned. chooser: of its candidates; without one the
+    first is taken, whatever it shows.
 
     Raises `ModelError` for a card that contradicts its file.
     """
 
-    def __init__(self, card: Card | None = None, *, threads: int | None = None) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self._card = card or embedded_card()
+    def __init__(self, card: Card | None = None, chooser: Chooser | None = None) -> None:
+        self._card, self._chooser = card or embedded_card(), chooser
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._networks: Networks | None = load_networks(self._card, self._device)
         try:
-            sampling = self._card.facts["sampling"]
-            self._guidance, self._steps = float(sampling["guidance"]), int(sampling["steps"])
-            self._candidates = int(sampling["candidates"])
+            self._sampling = Sampling.of(self._card.facts["sampling"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The card of {self._card.name} lacks its sampling: {self._card.remedy}.") from error
 
@@ -115,8 +113,8 @@ class EmbeddedGenerator:
         guidance: float | None = None,
         steps: int | None = None,
     ) -> Iterator[Face]:
-        guidance = self._guidance if guidance is None else guidance
-        steps = self._steps if steps is None else steps
+        guidance = self._sampling.guidance if guidance is None else guidance
+        steps = self._sampling.steps if steps is None else steps
         check_sampling(guidance, steps)
         given = {"guidance": guidance, "steps": steps}
 
@@ -129,34 +127,49 @@ class EmbeddedGenerator:
 
     def close(self) -> None:
         self._networks = None
+        if self._chooser is not None:
+            self._chooser.close()
 
-    @torch.inference_mode()
     def _sample(self, label: int, seeds: Sequence[int], guidance: float, steps: int) -> list[NDArray[np.uint8]]:
-        """One image for each seed: of several candidates the one that the flow itself finds most like the expression,
-        among those that are no copy of a face that it learned from."""
-        if (networks := self._networks) is None:
-            raise ModelError("The generator was closed.")
+        """One image for each seed: the first candidate where nobody chooses; else, of a few at a time until there is a
+        good one, the best."""
         # Always as many at a time: the last bits of a sum depend on that.
         padded = [*seeds, *[0] * (BATCH - len(seeds))]
-        noise = torch.cat([_noise(own, (self._candidates, *networks.latents)) for own in padded]).to(self._device)
+        sources = [torch.Generator("cpu").manual_seed(own) for own in padded]
+        if self._chooser is None:
+            return list(self._drawn(label, sources, 1, guidance, steps)[: len(seeds), 0])
+        best, images = np.full(len(seeds), -np.inf), np.zeros((len(seeds), CROP, CROP), np.uint8)
+        waiting = np.ones(len(seeds), bool)
+        for _ in range(self._sampling.rounds):
+            drawn = self._drawn(label, sources, self._sampling.candidates, guidance, steps)
+            merits = self._chooser.merits(drawn.reshape(-1, CROP, CROP), label, self._opened.known)
+            value, good = (part.reshape(BATCH, -1)[: len(seeds)] for part in merits)
+            places, first = np.arange(len(seeds)), value.argmax(axis=1)
+            better = waiting & (value[places, first] > best)
+            best[better], images[better] = value[places, first][better], drawn[places, first][better]
+            waiting &= ~good.any(axis=1)
+            if not waiting.any():
+                break
+        return list(images)
+
+    @torch.inference_mode()
+    def _drawn(
+        self, label: int, sources: Sequence[torch.Generator], candidates: int, guidance: float, steps: int
+    ) -> NDArray[np.uint8]:
+        """(sources, candidates, 48, 48): the next ones of each source of noise, which is on the processor, so that a
+        seed means the same on every machine."""
+        networks = self._opened
+        noise = torch.cat([torch.randn((candidates, *networks.latents), generator=source) for source in sources])
         labels = torch.full((len(noise),), label, device=self._device)
-        latents = flow_back(networks.flow, noise, labels, guidance, steps)
+        latents = flow_back(networks.flow, noise.to(self._device), labels, guidance, steps)
         luma = (networks.drawn(latents)[:, 0].clamp(-1, 1) + 1) * 127.5
-        images = luma.round().to(torch.uint8).cpu().numpy()
-        merit = margins(networks, latents, label)
-        # Beyond any margin: a copy is only taken where all are copies, and then the least of them.
-        merit -= 1e6 * np.maximum(0, DISTANCE + 1 - bits_apart(Prints.of(images), networks.known))
-        best = merit.reshape(BATCH, self._candidates).argmax(axis=1)
-        chosen = images.reshape(BATCH, self._candidates, *images.shape[1:])[np.arange(BATCH), best]
-        return list(chosen[: len(seeds)])
+        return luma.round().to(torch.uint8).cpu().numpy().reshape(len(sources), candidates, CROP, CROP)
 
-
-def margins(networks: Networks, latents: Tensor, label: int) -> NDArray[np.float64]:
-    """(n,) by how much less the flow errs for an expression than for the one that is nearest to it."""
-    errors = class_errors(networks, latents)
-    own = errors[:, label].copy()
-    errors[:, label] = np.inf
-    return np.asarray(errors.min(axis=1) - own)
+    @property
+    def _opened(self) -> Networks:
+        if self._networks is None:
+            raise ModelError("The generator was closed.")
+        return self._networks
 
 
 @torch.inference_mode()
@@ -218,11 +231,6 @@ def flow_back(flow: Flow, noise: Tensor, labels: Tensor, guidance: float, steps:
         velocity = torch.lerp(plain, shown, guidance)
         latents = scheduler.step(velocity, time, latents).prev_sample
     return latents
-
-
-def _noise(seed: int, shape: tuple[int, ...]) -> Tensor:
-    """Drawn on the processor, so that a seed means the same on every machine."""
-    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
 
 
 def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -21,20 +21,20 @@ from visagram.core.stages import EmotionClassifier
 from visagram.core.types import EXPRESSIONS, Progress
 from visagram.errors import DataError
 from visagram.evaluate.data import TRAIN
-from visagram.evaluate.duplicates import Prints
+from visagram.evaluate.duplicates import Prints, sketches
 from visagram.files import replace_file
 from visagram.learn.data import VALIDATION, Faces48
 from visagram.learn.origin import named
 from visagram.learn.words import APPARENT
-from visagram.models.card import EMOTION, Card, read_card
+from visagram.models.card import EMOTION, TEACHER, Card, read_card
 from visagram.models.emotion import OnnxClassifier
 from visagram.synth.checkpoint import CHECKPOINT, Checkpoint
+from visagram.synth.chooser import Chooser
 from visagram.synth.embedded import NAME, EmbeddedGenerator, packed
 from visagram.synth.faces import read_aligned
 from visagram.synth.measure import EACH, measure
 from visagram.synth.refine import Explainer, Gain, gain
 
-GUIDANCE, STEPS, CANDIDATES = 2.0, 16, 4
 INTENDED = "Grey faces of people who do not exist, to balance training data of expression models and to test software."
 MISUSE = (
     "To pass its images off as photographs: every file is marked as generated, and the mark must stay.",
@@ -66,9 +66,11 @@ def export(
         facts = _written(stored, training, draft) | origin.facts(len(training))
         facts["trained_on"] = f"{origin.title}, {len(training):,} aligned faces with soft labels"
         _write_card(facts, draft)
-        generator = EmbeddedGenerator(read_card(NAME, draft))
-        facts["measured"] = measure(generator, judge, training, held_out, progress, each=each).facts()
-        facts["measured"]["judged_by"] = judged_by
+        card, chooser = read_card(NAME, draft), Chooser()
+        choosing, unchosen = EmbeddedGenerator(card, chooser), EmbeddedGenerator(card)
+        facts["measured"] = measure(choosing, unchosen, judge, training, held_out, progress, each=each).facts()
+        facts["measured"] |= {"judged_by": judged_by, "chosen_by": TEACHER}
+        chooser.close()
         facts["refine"] = refining(read_card(NAME, draft), held_out).facts()
         _write_card(facts, draft)
         for name in (f"{NAME}.safetensors", f"{NAME}.json"):
@@ -92,7 +94,7 @@ def _written(stored: Checkpoint, training: Faces48, folder: Path) -> dict[str, A
     tensors = {f"autoencoder.{name}": tensor for name, tensor in stored.part("autoencoder").items()}
     tensors |= {f"flow.{name}": tensor for name, tensor in stored.part("averaged").items()}
     tensors |= {f"scale.{name}": tensor for name, tensor in stored.part("scale").items()}
-    tensors["known.hashes"] = torch.from_numpy(Prints.of(training.luma).hashes.view(np.int64))
+    tensors["known.sketches"] = torch.from_numpy(sketches(Prints.of(training.luma)).view(np.int64))
     path = folder / f"{NAME}.safetensors"
     save_file(packed(tensors), str(path))
     content = path.read_bytes()
@@ -108,10 +110,8 @@ def _written(stored: Checkpoint, training: Faces48, folder: Path) -> dict[str, A
         "output": [{"name": "luma", "meaning": "48x48 grey face, framed as the expression network wants it"}],
         "shape": dataclasses.asdict(stored.recipe.shape),
         "sampling": {
-            "method": "Heun, classifier-free guidance; of several candidates the one that the flow itself finds best",
-            "guidance": GUIDANCE,
-            "steps": STEPS,
-            "candidates": CANDIDATES,
+            "method": f"Heun, classifier-free guidance; candidates are drawn until {TEACHER} finds one good",
+            **dataclasses.asdict(stored.recipe.sampling),
         },
         "recipe": dataclasses.asdict(stored.recipe),
         "intended_use": INTENDED,

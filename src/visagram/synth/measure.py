@@ -29,7 +29,9 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """agreement: share of faces whose intended expression is the judge's first choice, all and by expression. found:
+    """agreement: share of faces whose intended expression is the judge's first choice, all and by expression. real: the
+    same of real faces that were held out, whose label is what most people called them. unchosen: the same of generated
+    faces as they come, without choosing among candidates. found:
     share in which RetinaFace finds a face. nearest: quantiles of the likeness to the most alike real training face, of
     generated faces and of real ones that were held out. copies: generated faces beyond `LIKENESS`. variety: mean
     distance (1 - cosine of the face embedding) of two faces of an expression, as a share of that of real ones."""
@@ -37,6 +39,8 @@ class Measured:
     faces: int
     agreement: Estimate
     by_expression: Mapping[str, float]
+    real: Mapping[str, float]
+    unchosen: Estimate
     found: Estimate
     nearest_generated: tuple[float, float, float]
     nearest_real: tuple[float, float, float]
@@ -50,6 +54,8 @@ class Measured:
             "faces": self.faces,
             "agreement": _rounded(self.agreement),
             "agreement_by_expression": {name: round(value, 3) for name, value in self.by_expression.items()},
+            "agreement_of_real_faces": {name: round(value, 3) for name, value in self.real.items()},
+            "agreement_unchosen": _rounded(self.unchosen),
             "found": _rounded(self.found),
             "likeness_to_training_faces": {
                 "generated": dict(zip(quantiles, self.nearest_generated, strict=True)),
@@ -63,6 +69,7 @@ class Measured:
 
 def measure(
     generator: Generator,
+    unchosen: Generator,
     judge: EmotionClassifier,
     training: Faces48,
     held_out: Faces48,
@@ -73,25 +80,35 @@ def measure(
 ) -> Measured:
     """Make `each` faces of every expression and look at them.
 
-    judge: of 48x48 luma, never trained on generated faces. training, held_out: aligned real faces, of which only the
-    first were learned from.
+    unchosen: the same generator, which does not choose among candidates. judge: of 48x48 luma, never trained on
+    generated faces, and nobody who chose. training, held_out: aligned real faces, of which only the first were learned
+    from.
     """
     images, labels = _generated(generator, each, seed, progress)
     looks = FaceFinder().look(list(images))
-    guesses = judge.classify(images).argmax(axis=1)
-    hits, random = guesses == labels, np.random.default_rng(seed)
+    hits, random = judge.classify(images).argmax(axis=1) == labels, np.random.default_rng(seed)
+    plain, _ = _generated(unchosen, each, seed, progress)
+    clear = held_out.select(held_out.votes.majority)
     known = Prints.of(training.luma)
     generated, real = nearest(Prints.of(images), known), nearest(Prints.of(held_out.luma), known)
     return Measured(
         faces=len(images),
         agreement=share(int(hits.sum()), len(hits), random),
-        by_expression={name: float(hits[labels == k].mean()) for k, name in enumerate(EXPRESSIONS)},
+        by_expression=_agreed(judge, images, labels),
+        real=_agreed(judge, clear.luma, clear.votes.labels),
+        unchosen=share(int((judge.classify(plain).argmax(axis=1) == labels).sum()), len(labels), random),
         found=share(sum(look.faces > 0 for look in looks), len(looks), random),
         nearest_generated=_quantiles(generated),
         nearest_real=_quantiles(real),
         copies=int((generated >= LIKENESS).sum()),
         variety=_variety(images, labels, training, random),
     )
+
+
+def _agreed(judge: EmotionClassifier, luma: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, float]:
+    """By expression, the share of faces that show it whose first choice it is; those that there are."""
+    hits = judge.classify(luma).argmax(axis=1) == labels
+    return {name: float(hits[labels == k].mean()) for k, name in enumerate(EXPRESSIONS) if (labels == k).any()}
 
 
 def _generated(

@@ -11,6 +11,23 @@ from visagram.synth.networks import Shape
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How faces are made of noise, unless somebody asks otherwise. guidance: how strongly the expression is insisted
+    on. steps: of the sampler. candidates: at a time, of which a good one is taken; rounds: how often, until there is
+    one."""
+
+    guidance: float = 1.75
+    steps: int = 16
+    candidates: int = 4
+    rounds: int = 12
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Sampling:
+        """From a card. Raises `TypeError`, `KeyError` and `ValueError`."""
+        return cls(float(facts["guidance"]), *(int(facts[name]) for name in ("steps", "candidates", "rounds")))
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """First an autoencoder, then a flow between noise and its latents.
 
@@ -20,11 +37,14 @@ class Recipe:
     steps on, patches that look real.
 
     variants: of each face, moved, turned, scaled and lit a little otherwise, from which the flow learns: with the faces
-    alone it learns them by heart. sharpen: power of the votes by which a face stands for an expression, above 1 for
-    those that are agreed upon. rare: 0 draws faces as they come, 1 as if all expressions were equally frequent (see
-    `learn.balance`). unlabelled: share of faces shown without their label, for classifier-free guidance (Ho & Salimans
-    2022, arXiv 2207.12598). late: mean of the logit of the time that is drawn (Esser et al. 2024, arXiv 2403.03206),
-    above 0 for more noise. keep: length of the running average of the flow's weights, as 1 - 1 / steps.
+    alone it learns them by heart. sharpen: power of the share of votes with which a face stands for an expression,
+    above 1 for those that are agreed upon; with the rest it stands for none. rare: 0 draws faces as they come, 1 as if
+    all expressions were equally frequent (see `learn.balance`). unlabelled: share of faces shown without their label,
+    for classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598). late: mean of the logit of the time that is
+    drawn (Esser et al. 2024, arXiv 2403.03206), above 0 for more noise. keep: length of the running average of the
+    flow's weights, as 1 - 1 / steps.
+
+    sampling: which the card names; it decides nothing of what is learned.
     """
 
     name: str = "faces"
@@ -37,21 +57,23 @@ class Recipe:
     adversary: float = 0.03
     adversary_from: float = 0.35
     variants: int = 4
-    flow_steps: int = 8000
+    flow_steps: int = 10000
     flow_batch: int = 512
     flow_rate: float = 1e-3
     fall: float = 0.4
-    sharpen: float = 2.0
+    sharpen: float = 3.0
     rare: float = 0.5
     unlabelled: float = 0.1
     late: float = 0.3
     keep: float = 0.9995
     seed: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Recipe:
-        """From a card or a checkpoint. Raises `TypeError` and `KeyError`."""
-        return cls(**{**facts, "shape": Shape.of(facts["shape"])})
+        """From a checkpoint. Raises `TypeError`, `KeyError` and `ValueError`."""
+        nested = {"shape": Shape.of(facts["shape"]), "sampling": Sampling.of(facts["sampling"])}
+        return cls(**{**facts, **nested})
 
 
 RECIPES = {
@@ -66,6 +88,7 @@ RECIPES = {
         flow_steps=40,
         flow_batch=8,
         flow_rate=0.05,
+        sampling=Sampling(steps=4, candidates=2, rounds=1),
     ),
 }
 """`faces`: the embedded generator. `tiny`: for tests."""

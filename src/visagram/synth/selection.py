@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import EXPRESSIONS, Progress
+from visagram.errors import UsageError
 from visagram.evaluate.data import splits_of
 from visagram.evaluate.duplicates import Prints, likenesses, nearest
 from visagram.learn.data import read_sheets
@@ -148,7 +149,12 @@ def known_faces(data: Path, progress: Progress) -> Prints:
 
 
 def open_judge(name: str, settings: Settings) -> EmotionClassifier:
-    """A classifier of 48x48 luma by its name in the catalogue. Raises `UsageError`, `MissingExtra`, `ModelError`."""
+    """A classifier of 48x48 luma by its name in the catalogue. Raises `UsageError`, also for one that has learned from
+    generated faces, `MissingExtra`, `ModelError`."""
+    if catalog.find(catalog.EXPRESSION, name).card(settings.models_folder).facts.get("generated"):
+        raise UsageError(
+            f"{name} has learned from generated faces, so that it cannot judge them: choose another model."
+        )
     catalog.prepare(name, catalog.OURS, settings.models_folder, offline=settings.offline)
     return catalog.open_classifier(name, 1, settings.models_folder)
 
