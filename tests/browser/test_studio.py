@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.served import serving
+from browser.test_every_page import findings, overflow
 from sheets import smiles
 
 MADE = 120_000
@@ -72,6 +73,7 @@ def test_a_pass_is_started_followed_compared_promoted_and_rolled_back(page, stud
     with page.expect_download() as download:
         passes.first.get_by_role("link", name="all figures as a page").first.click()
     assert "One against the other" in download.value.path().read_text()
+    assert findings(page) == [] and overflow(page) == []
     # On so few faces nothing is ever found better: its word is turned to see the rest.
     (verdict,) = (studio.data / "improvements").glob("*/verdict.json")
     verdict.write_text(verdict.read_text().replace('"promote": false', '"promote": true'))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -11,13 +13,14 @@ from generators import Drawing
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError, UsageError
 from visagram.evaluate.duplicates import Prints
-from visagram.models.card import TEACHER, read_card
+from visagram.models.card import EMOTION, TEACHER, read_card
 from visagram.models.emotion import OnnxClassifier
+from visagram.settings import Settings
 from visagram.synth.collection import ACCEPTED, REJECTED, open_collection, read_collection
 from visagram.synth.finder import FaceFinder, aligned
 from visagram.synth.generate import generate
 from visagram.synth.review import overrule, page, summary
-from visagram.synth.selection import Limits, Selection, select
+from visagram.synth.selection import Limits, Selection, open_judge, select
 
 NOBODY = Prints(0)
 
@@ -42,6 +45,13 @@ def finder():
 @pytest.fixture
 def selection(judge, finder):
     return Selection(judge, finder, NOBODY)
+
+
+def test_a_judge_that_learned_from_generated_faces_is_refused(tmp_path, monkeypatch):
+    card = dataclasses.replace(read_card(EMOTION), facts=read_card(EMOTION).facts | {"generated": {"faces": 5}})
+    monkeypatch.setattr("visagram.models.promotion.read_card", lambda *_: card)
+    with pytest.raises(UsageError, match="learned from generated faces"):
+        open_judge("visagram", Settings(models=str(tmp_path)))
 
 
 def _prints(luma):

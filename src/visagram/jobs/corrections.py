@@ -14,9 +14,6 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from visagram.errors import Conflict, NotFound, UsageError
 from visagram.files import replace_file
 from visagram.jobs.model import new_id
@@ -72,11 +69,9 @@ class Corrections:
 
     def add(self, who: Who, jpeg: bytes, label: str, instead_of: str, *, consent: bool) -> Correction:
         """Keep a face as an example of an expression. jpeg: the face with some of what surrounds it. Raises
-        `UsageError` without consent, `Conflict` where no face is seen."""
+        `UsageError` without consent, `Conflict` where there is no room for more."""
         if not consent:
             raise UsageError(CONSENT)
-        if not _shows_a_face(jpeg):
-            raise Conflict("No face can be cut out of this picture: choose a moment that shows it better.")
         self._storage.reserve(len(jpeg))
         at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
         found = Correction(f"{FACES}/{new_id()}.jpg", label, instead_of, at, who.name)
@@ -129,10 +124,3 @@ class Corrections:
         writer.writerows(asdict(row) for row in rows)
         with replace_file(self.table(who)) as partial:
             partial.write_text(text.getvalue(), "utf-8", newline="")
-
-
-def _shows_a_face(jpeg: bytes) -> bool:
-    from visagram.synth.finder import FaceFinder
-
-    luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return luma is not None and FaceFinder().look([np.asarray(luma, np.uint8)])[0].faces > 0

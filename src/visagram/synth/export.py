@@ -82,7 +82,7 @@ def export(
 def refining(card: Card, held_out: Faces48) -> Gain:
     """What the generator's word is worth beside the embedded model's, on real faces that neither has learned from."""
     faces = held_out.select(held_out.votes.majority)
-    classifier, explainer = OnnxClassifier(read_card(EMOTION), threads=1), Explainer(card)
+    classifier, explainer = OnnxClassifier(read_card(EMOTION), threads=1), Explainer(card, threads=1)
     began = time.perf_counter()
     errors = explainer.errors(faces.luma)
     face_ms = 1e3 * (time.perf_counter() - began) / max(1, len(faces))

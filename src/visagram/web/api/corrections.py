@@ -49,6 +49,8 @@ def corrections_routes(service: Service, stills: Stills) -> APIBlueprint:
             raise Conflict("This person is not seen at that time.")
         size = unpack_facts(facts)
         content = stills.get(blob.sha256, said["time"], SIDE, around(seen.box[-1], size.width, size.height))
+        if not stills.has_face(content):
+            raise Conflict("No face can be cut out of this picture: choose a moment that shows it better.")
         model = int(seen.emotion[-1])
         was = EXPRESSIONS[model] if model >= 0 else ""
         kept = service.corrections.add(who(), content, said["expression"], was, consent=said["consent"])

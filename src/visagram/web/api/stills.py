@@ -58,6 +58,19 @@ class Stills:
             self._wait_for_idleness()
             self._lock.release()
 
+    def has_face(self, picture: bytes) -> bool:
+        """Whether an analysis would find a face in a JPEG. Raises a `Problem` where too many ask."""
+        if not self._lock.acquire(timeout=PATIENCE):
+            raise too_busy("The server is busy making other pictures: ask again in a moment.")
+        try:
+            with self._storage.temporary() as folder:
+                (folder / "face.jpg").write_bytes(picture)
+                ((_, seen),) = self._children().pictures(folder, ["face.jpg"], "detect")
+                return seen.luma is not None
+        finally:
+            self._wait_for_idleness()
+            self._lock.release()
+
     def close(self) -> None:
         """End the child process; the next request starts another."""
         with self._lock:

@@ -180,7 +180,7 @@ function comparison(set) {
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, ["", "before, %", "after, %", "change in points (95 % interval)"].map((text) => h("th", { scope: "col" }, text)), h("td", { "aria-hidden": "true" }))),
+        h("thead", {}, h("tr", {}, ["figure", "before, %", "after, %", "change in points (95 % interval)"].map((text) => h("th", { scope: "col" }, text)), h("td", { "aria-hidden": "true" }))),
         h("tbody", {}, rows),
       ),
     ),
