@@ -199,15 +199,18 @@ def rows_of(runs: dict[str, list[dict[str, Any]]]) -> list[Row]:
     return found
 
 
-def report(output: Path) -> None:
-    """Write the page and its figure."""
+def report(output: Path, improvement: Path | None) -> None:
+    """Write the page and its figure. improvement: folder of a pass of the loop."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(output.glob("*.json")):
         found = json.loads(path.read_text("utf-8"))
         runs.setdefault(found["condition"], []).append(found)
     rows = rows_of(runs)
     FIGURE.write_text(_figure(rows), "utf-8")
-    PAGE.write_text(_page(rows, runs["real"][0]), "utf-8")
+    page = _page(rows, runs["real"][0])
+    if improvement is not None:
+        page += _loop(json.loads((improvement / "verdict.json").read_text("utf-8")))
+    PAGE.write_text(page, "utf-8")
 
 
 def _page(rows: Sequence[Row], first: dict[str, Any]) -> str:
@@ -257,10 +260,35 @@ def _page(rows: Sequence[Row], first: dict[str, Any]) -> str:
     lines += [
         "",
         "```",
-        "visagram synth generate --emotion disgust --count 160 --seed 11 --output faces   # and so with fear, 640",
+        "visagram synth generate --emotion disgust --count 160 --seed 11 --guidance 1.5 --output faces   # and so with fear, 640",
         "visagram synth select faces --data ferplus",
         "python -m bench.synthetic --data ferplus --faces faces --output runs",
-        "python -m bench.synthetic --output runs --report",
+        "python -m bench.synthetic --output runs --report --improvement runs/improve",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _loop(verdict: dict[str, Any]) -> str:
+    """What a pass of the loop found, with the network that ships."""
+    needs = [
+        f"- {need['expression']}: {need['real']:,} real faces, recall {need['recall']:.1%} ({need['low']:.1%} to "
+        f"{need['high']:.1%}), {need['wanted']:,} generated faces"
+        for need in verdict["needs"]
+    ]
+    lines = [
+        "",
+        "## The loop, with the model that ships",
+        "",
+        f"`visagram improve` on all of FER+, model {verdict['model'][:12]}: one half of the validation faces plans",
+        "and is to gain, the other must not lose.",
+        "",
+        *needs,
+        "",
+        f"**The candidate {'was promoted' if verdict['promote'] else 'was refused'}.** {' '.join(verdict['reasons'])}",
+        "",
+        "```",
+        "visagram improve --data ferplus --output runs/improve --ratio 0.25 --no-promote",
         "```",
     ]
     return "\n".join(lines) + "\n"
@@ -287,7 +315,7 @@ def _span(row: Row, k: int) -> str:
 
 def _figure(rows: Sequence[Row]) -> str:
     """A panel for each figure: changes against real faces alone, with their intervals, as SVG."""
-    wide, tall, left, top = 190, 26, 250, 46
+    wide, tall, left, top = 190, 26, 280, 46
     names = ("macro F1", *(f"recall {name}" for name in RAREST), "accuracy")
     height, width = top + tall * len(rows[1:]) + 34, left + 4 * (wide + 14)
     out = [
@@ -328,10 +356,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of conditions")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--improvement", type=Path, help="folder of a pass of the loop, for the report")
     asked = parser.parse_args()
     asked.output.mkdir(parents=True, exist_ok=True)
     if asked.report:
-        report(asked.output)
+        report(asked.output, asked.improvement)
         return
     keep_memory()
     train, held_out = divide(asked.data, None)

@@ -82,6 +82,22 @@ def test_more_than_a_disk_holds_is_refused(packed, monkeypatch):
         pass
 
 
+def test_a_damaged_or_clashing_one_is_refused_in_a_sentence(packed, tmp_path):
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("happy/a.png", bytes(range(256)) * 40)
+    whole = bytearray(path.read_bytes())
+    whole[45:60] = b"\xff" * 15
+    path.write_bytes(whole)
+    with pytest.raises(DataError, match="ZIP"), archive.opened(path):
+        pass
+    for entries in ({"happy": b"", "happy/a.png": PNG}, {"happy/a.png": PNG, "Happy/A.png": PNG}):
+        with pytest.raises(DataError, match="twice"), archive.opened(packed(entries)):
+            pass
+    with pytest.raises(DataError, match="too long"), archive.opened(packed({f"happy/{'ä' * 200}.png": PNG})):
+        pass
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing", b"noise" * 100])
 def test_what_is_no_zip_file_is_refused(tmp_path, content):
     path = tmp_path / "faces.zip"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from visagram.errors import DataError
 from visagram.evaluate.data import Votes
 from visagram.learn.also import VOTES, read_also
 from visagram.learn.checkpoint import CHECKPOINT, Checkpoint
-from visagram.learn.data import Faces48, divide, unlike
+from visagram.learn.data import Faces48, divide
 from visagram.learn.origin import Added
 from visagram.learn.train import train
 from visagram.synth.marking import write_png
@@ -55,8 +57,9 @@ def test_they_are_learned_from_unless_they_are_judged_on(tmp_path):
     draw(sheets)
     faces, held_out = divide(sheets, None)
     mine = Faces48(np.stack([portrait(1), held_out.luma[0]]), Votes(np.eye(len(EXPRESSIONS))[:2], np.zeros(2)))
-    train(sheets, tmp_path / "run", TINY, quiet, also=Added(mine, {"name": "mine", "faces": 2}))
+    path = train(sheets, tmp_path / "run", TINY, quiet, also=Added(mine, {"name": "mine", "faces": 2}))
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["also"]["faces"] == 1 and f"{len(faces)} faces" in card["trained_on"]
     stored = Checkpoint.load(tmp_path / "run" / CHECKPOINT)
-    kept = unlike(mine, held_out)
-    assert len(kept) == 1
+    kept = mine.select(np.array([True, False]))
     assert stored.data == faces.joined(kept).digest() != faces.digest()

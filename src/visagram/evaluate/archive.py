@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,8 @@ from visagram.files import output_error
 MOST_BYTES = 64 << 30
 """Unpacked. A small file can claim to hold more than any disk."""
 MOST_FILES = 2_000_000
-MOST_LETTERS = 240
+MOST_NAME = 240
+"""Bytes of a file's or folder's name."""
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def opened(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, _checked(path, archive), folder, path)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, ValueError) as error:
             raise DataError(f"{path} cannot be read as a ZIP file ({error}).") from error
         except OSError as error:
             raise output_error(folder, error) from error
@@ -45,23 +48,28 @@ def opened(path: Path) -> Iterator[Path]:
 
 def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files. Raises `DataError` for what no data needs."""
-    found, total, names = [], 0, set[str]()
+    found, total, names, folders = [], 0, set[str](), set[str]()
     for entry in archive.infolist():
         parts = PurePosixPath(entry.filename).parts
         plain = parts and not entry.filename.startswith("/") and not {"..", "."} & set(entry.filename.split("/"))
         if not plain or "\\" in entry.orig_filename or ":" in parts[0] or "\0" in entry.orig_filename:
             raise DataError(f"{path} holds {entry.orig_filename[:80]!r}, a name that leads out of it: it is not used.")
-        if len(entry.filename) > MOST_LETTERS:
-            raise DataError(f"{path} holds a name of {len(entry.filename)} letters, {entry.filename[:40]!r}…")
+        if any(len(part.encode("utf-8", "surrogatepass")) > MOST_NAME for part in parts):
+            raise DataError(f"{path} holds {entry.filename[:40]!r}…, a name that is too long.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DataError(f"{path} holds the symbolic link {entry.filename[:80]!r}: put the file itself into it.")
         if entry.flag_bits & 1:
             raise DataError(f"{path} is encrypted: unpack it and give the folder.")
         if entry.is_dir():
             continue
-        if entry.filename in names:
+        # As a file system that does not tell capitals apart would see it.
+        name = PurePosixPath(*parts)
+        places = {each.as_posix().casefold() for each in name.parents[:-1]}
+        whole = name.as_posix().casefold()
+        if whole in names | folders or names & places:
             raise DataError(f"{path} holds {entry.filename[:80]!r} twice.")
-        names.add(entry.filename)
+        names.add(whole)
+        folders |= places
         total += entry.file_size
         found.append(entry)
         if total > MOST_BYTES or len(found) > MOST_FILES:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from visagram.errors import Conflict, NotFound, UsageError
 from visagram.jobs import leases
 from visagram.jobs.model import DONE, IMPROVE, LOCAL_OWNER, QUEUED, RUNNING, Making
@@ -15,7 +17,7 @@ from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
 from visagram.jobs.videos import Who, log
 from visagram.models import promotion
-from visagram.models.card import EMOTION, Card
+from visagram.models.card import EMOTION, Card, read_card
 from visagram.models.catalog import missing
 from visagram.settings import ServerSettings, Settings
 
@@ -43,29 +45,38 @@ class Passes(Requests):
         """Why no pass can be started here, empty if one can."""
         if who.owner != LOCAL_OWNER:
             return "Only the owner of this machine may change the model that everybody uses."
-        return missing("generate", "The loop") or ("" if self._server.training_data else NO_DATA)
+        absent = missing("train", "The loop") or missing("generate", "The loop")
+        return absent or ("" if self._server.training_data else NO_DATA)
 
     def ask(self, who: Who, ratio: float, seed: int) -> str:
         """Ask for a pass; returns its id. Raises `UsageError` where none can be started, `Conflict` while one is."""
         if why := self.obstacle(who):
             raise UsageError(why)
         with self._store.write() as session:
-            if any(state(row) in (QUEUED, RUNNING) for row in self.all(session, who)):
-                raise Conflict("A pass is under way already: wait until it is done, or cancel it.")
+            self._refuse_second(session, who)
             return self.add(session, who, {"ratio": ratio, "seed": seed}, f"ratio {ratio:g}, seed {seed}")
+
+    def retry(self, who: Who, id: str) -> None:
+        with self._store.read() as session:
+            self._refuse_second(session, who)
+        super().retry(who, id)
+
+    def _refuse_second(self, session: Session, who: Who) -> None:
+        if any(state(row) in (QUEUED, RUNNING) for row in self.all(session, who)):
+            raise Conflict("A pass is under way already: wait until it is done, or cancel it.")
 
     def title(self, making: Making) -> str:
         return f"{EMOTION}, seed {making.request['seed']}"
 
     def verdict(self, making: Making) -> Mapping[str, Any] | None:
-        """What a finished pass found, as `verdict.json` holds it; None before."""
+        """What a finished pass found, as `verdict.json` holds it; None before, and where that is gone."""
         if state(making) != DONE:
             return None
         try:
             found = json.loads((self._storage.improvement(making.id) / VERDICT).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise Conflict("What this pass found is gone: start another.") from error
-        return dict(found)
+            return dict(found)
+        except (OSError, ValueError):
+            return None
 
     def page(self, making: Making, which: str) -> Path:
         """The page with both models' figures on one of `SETS`. Raises `NotFound`."""
@@ -85,6 +96,12 @@ class Passes(Requests):
     def in_force(self) -> tuple[Card, list[promotion.Promotion]]:
         """The card of the model in force, and the promotions that led to it. Raises `ModelError`."""
         return promotion.current(self._models), promotion.promotions(self._models)
+
+    @property
+    def hash_in_force(self) -> str:
+        """SHA-256 of the model in force, as it was when it was promoted."""
+        promoted = promotion.promotions(self._models)
+        return promoted[-1].sha256 if promoted else read_card(EMOTION).sha256
 
     def promote(self, who: Who, id: str) -> None:
         """Put a pass' model in force. Raises `NotFound`, `Conflict` where its verdict speaks against it or it was made

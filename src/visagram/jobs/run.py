@@ -268,6 +268,8 @@ class Runner:
         also = Corrections(self._store, self._storage).copy_to(owner, work / "corrections")
         places = Places(self._training, self._storage.studio(owner), also, work)
         improve(places, wanted, self._settings, heart.progress, say)
+        # Whoever withdraws consent later is forgotten everywhere.
+        self._storage.remove(work / "corrections")
         with self._store.write() as session:
             leases.finish(session, self._queue.publish(session, lease))
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.data import SHEETS
 from visagram.learn.checkpoint import FinishedRun
 from visagram.learn.data import Faces48
@@ -44,6 +48,13 @@ class Added:
 
     faces: Faces48
     facts: Mapping[str, Any]
+
+    def select(self, keep: NDArray[np.bool_]) -> Added:
+        """Some of them."""
+        faces = self.faces.select(keep)
+        counts = np.bincount(faces.votes.labels, minlength=len(EXPRESSIONS))
+        counted = {name: int(n) for name, n in zip(EXPRESSIONS, counts, strict=True) if n}
+        return Added(faces, {**self.facts, "faces": len(faces), "by_expression": counted})
 
 
 def named(data: Path) -> Origin:
@@ -89,8 +100,9 @@ class Origin:
         return FERPLUS_NAME if self.ferplus else self.name
 
     def facts(self, faces: int) -> dict[str, Any]:
-        """The keys of a card that say it. faces: that were trained on."""
+        """The keys of a card that say it. faces: real ones that were trained on."""
         data = list(FERPLUS_DATA) if self.ferplus else [{"name": self.name, "what": f"{faces:,} faces", "terms": ""}]
+        faces -= int(self.also.get("faces", 0))
         found: dict[str, Any] = {
             "licence": "MIT" if self.ferplus and not self.also else "",
             "trained_on": f"{self.title}, {faces:,} faces with soft labels",

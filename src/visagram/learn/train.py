@@ -20,13 +20,14 @@ from torch import Tensor
 
 from visagram.core.types import Progress
 from visagram.errors import DataError
+from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.metrics import accuracy_and_macro_recall
 from visagram.files import output_error
 from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
 from visagram.learn.checkpoint import CHECKPOINT, WEIGHTS, Checkpoint, FinishedRun
-from visagram.learn.data import Faces48, divide, unlike
+from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
 from visagram.learn.machine import has_bfloat16, keep_memory
@@ -72,7 +73,9 @@ def train(
     keep_memory()
     faces, held_out = divide(data, recipe.fold)
     if also is not None:
-        faces = faces.joined(unlike(also.faces, held_out))
+        # Cut out anew, a photograph of the sheets is not the same to the pixel.
+        also = also.select(~held_too(Prints.of(also.faces.luma), Prints.of(held_out.luma)))
+        faces = faces.joined(also.faces)
     masters = distil.Teachers.open(teachers, data, held_out)
     begun = None if start is None else distil.unspoilt(start, data, held_out, elsewhere=True)
     run = Run(recipe, faces, held_out, output / CHECKPOINT, masters.digests, begun, generated)

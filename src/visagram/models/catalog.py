@@ -58,6 +58,7 @@ FOREIGN = Path(__file__).parent / "cards"
 EXTRAS = {
     "deepface": ("deepface", "retinaface"),
     "huggingface": ("transformers", "torch", "PIL"),
+    "train": ("torch", "onnx", "safetensors"),
     "generate": ("torch", "diffusers", "transformers", "PIL", "safetensors"),
 }
 """What each extra must have installed."""

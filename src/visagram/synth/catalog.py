@@ -45,7 +45,8 @@ def generators(models: Path) -> list[str]:
     return [EMBEDDED, *(f"{HUB}{file.parent.name.replace('--', '/', 1)}" for file in fetched)]
 
 
-def check_extra() -> None:
-    """Raises `MissingExtra` that says what to install."""
-    if absent := missing("generate", "Generating faces"):
+def check_extra(*, training: bool = False) -> None:
+    """Raises `MissingExtra` that says what to install. training: a model is to learn, too."""
+    absent = missing("generate", "Generating faces") or (training and missing("train", "Training"))
+    if absent:
         raise MissingExtra(absent)

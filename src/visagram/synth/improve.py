@@ -63,7 +63,7 @@ class Wishes:
     """What the loop is to do. ratio: generated faces to each real one of an expression that wants them. recipe: of the
     fine-tuning. judge: name of the model that selects. second: data on which the candidate must not be worse, None for
     half of the validation faces. also: further real faces to learn from. guidance: of the generator, None for its
-    own."""
+    own. faces_seed: of the generated faces, None for the same `seed`."""
 
     ratio: float
     recipe: Recipe
@@ -72,6 +72,7 @@ class Wishes:
     second: Path | None = None
     also: Path | None = None
     guidance: float | None = None
+    faces_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class Improvement:
         folder, judge = self._output / FACES, open_judge(self._wishes.judge, self._settings)
         known, finder = known_faces(self._data, self._progress), FaceFinder()
         wanted = {need.expression: need.wanted for need in needs}
+        seed = self._wishes.seed if self._wishes.faces_seed is None else self._wishes.faces_seed
         try:
             for turn in range(1, MOST_ROUNDS + 1):
                 for expression, number in wanted.items():
@@ -172,7 +174,7 @@ class Improvement:
                         generator,
                         expression,
                         count,
-                        self._wishes.seed,
+                        seed,
                         folder,
                         self._progress,
                         guidance=self._wishes.guidance,

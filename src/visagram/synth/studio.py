@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import Progress
@@ -21,7 +24,7 @@ from visagram.synth.catalog import EMBEDDED, check_extra, open_generator
 from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
-from visagram.synth.generator import expression_named
+from visagram.synth.generator import expression_named, image_seed
 from visagram.synth.improve import FACES, Improvement, Wishes
 from visagram.synth.review import overrule
 from visagram.synth.selection import Selection, open_judge, select
@@ -75,21 +78,47 @@ def improve(
 
     Raises what the loop's parts raise.
     """
-    check_extra()
-    work = Improvement(
-        places.data,
-        places.work,
-        settings,
-        Wishes(float(wanted["ratio"]), RECIPES["finetune"], TEACHER, int(wanted["seed"]), also=places.also),
-        progress,
-        say,
+    check_extra(training=True)
+    # Another one than any of the faces that are taken over, which may be of another generator.
+    faces_seed = image_seed(int(wanted["seed"]), places.work.name, 0) >> 11
+    wishes = Wishes(
+        float(wanted["ratio"]),
+        RECIPES["finetune"],
+        TEACHER,
+        int(wanted["seed"]),
+        also=places.also,
+        faces_seed=faces_seed,
     )
-    _patiently(lambda: _taken_over(places.faces, places.work / FACES), lambda: time.sleep(BETWEEN_SECONDS))
-    generator = open_generator(EMBEDDED, settings.models_folder, offline=settings.offline)
+
+    def wait() -> None:
+        progress("wait", 0, 0)
+        time.sleep(BETWEEN_SECONDS)
+
+    with _alone(places.work, wait):
+        work = Improvement(places.data, places.work, settings, wishes, progress, say)
+        _patiently(lambda: _taken_over(places.faces, places.work / FACES), wait)
+        generator = open_generator(EMBEDDED, settings.models_folder, offline=settings.offline)
+        try:
+            work.run(generator)
+        finally:
+            generator.close()
+
+
+@contextmanager
+def _alone(work: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """While nobody else works in a folder: whoever lost a lease may still be busy there for a moment."""
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / ".lock", timeout=0)
+    while True:
+        try:
+            lock.acquire()
+            break
+        except Timeout:
+            wait()
     try:
-        work.run(generator)
+        yield
     finally:
-        generator.close()
+        lock.release()
 
 
 def _taken_over(faces: Path, target: Path) -> None:

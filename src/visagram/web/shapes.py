@@ -44,6 +44,7 @@ _DISK = {
     "output_unwritable": "The server cannot write to its data folder.",
 }
 """Errors whose own words name places on the server."""
+_GONE = {"code": "not_found", "detail": "What this pass found is gone: start another."}
 _FIGURES = {
     "accuracy": "accuracy",
     "macro_recall": "mean recall",
@@ -141,6 +142,7 @@ def making(row: Making) -> dict[str, Any]:
 def improvement(passes: Passes, row: Making) -> dict[str, Any]:
     """A pass of the loop, how far it is and what it found."""
     job, wanted, found = row.job, row.request, passes.verdict(row)
+    over = job is not None and job.state == DONE
     return {
         "id": row.id,
         "created": moment(row.created),
@@ -150,7 +152,7 @@ def improvement(passes: Passes, row: Making) -> dict[str, Any]:
         "completed": job.completed if job is not None else 0,
         "total": job.total if job is not None else 0,
         "said": (job.preview or {}).get("said", "") if job is not None else "",
-        "error": _error(job) if job is not None and job.state == FAILED else None,
+        "error": _error(job) if job is not None and job.state == FAILED else None if found or not over else _GONE,
         "outcome": None if found is None else _outcome(passes, row, found),
     }
 
@@ -162,7 +164,7 @@ def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str,
         "promote": found["promote"],
         "reasons": found["reasons"],
         "candidate": candidate,
-        "in_force": candidate is not None and passes.in_force()[0].sha256 == candidate,
+        "in_force": candidate is not None and passes.hash_in_force == candidate,
         "needs": found["needs"],
         "sets": [
             {

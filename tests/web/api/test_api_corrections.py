@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 
+from service import open_service
 from visagram.evaluate import data as labelled
 from visagram.learn.also import read_also
 
@@ -84,6 +86,27 @@ def test_a_picture_without_a_face_is_not_kept(world, problem, monkeypatch):
     monkeypatch.setattr(stills, "get", lambda *_: grey)
     assert problem(world.post(f"/analyses/{world.analysis}/people/1/corrections", SAID), 409, "conflict")
     assert world.get("/studio/corrections").json["items"] == []
+
+
+def test_many_at_once_lose_nothing_and_a_copy_forgets_too(tmp_path):
+    service = open_service(tmp_path / "data")
+    who, jpeg = service.owners.local, cv2.imencode(".jpg", np.zeros((9, 9, 3), np.uint8))[1].tobytes()
+
+    def add(_):
+        return [service.corrections.add(who, jpeg, "sad", "", consent=True).id for _ in range(5)]
+
+    with ThreadPoolExecutor(6) as pool:
+        ids = [id for some in pool.map(add, range(6)) for id in some]
+    assert sorted(row.id for row in service.corrections.all(who)) == sorted(ids)
+    copy = tmp_path / "data" / "improvements" / "pass" / "corrections"
+    assert service.corrections.copy_to(who.owner, copy) == copy / "corrections.csv"
+    service.corrections.add(who, jpeg, "happy", "", consent=True)
+    service.corrections.remove(who, ids[0])
+    assert ids[0] not in (copy / "corrections.csv").read_text()
+    assert sorted(path.stem for path in (copy / "faces").iterdir()) == sorted(ids[1:])
+    # What is added later belongs to the next pass.
+    assert service.corrections.copy_to(who.owner, copy).read_text().count("\n") == len(ids)
+    service.store.close()
 
 
 def test_a_damaged_table_is_refused_and_stays(world, kept, problem):

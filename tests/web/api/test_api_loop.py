@@ -90,6 +90,19 @@ def test_it_learns_from_the_faces_and_corrections_of_its_owner(world, done):
     assert len(mine) == 4 and mine[0]["review"] == "rejected"
     card = json.loads((folder / "model" / f"{EMOTION}.json").read_text())
     assert card["also"]["by_expression"] == {"fear": 1} and card["generated"]["faces"] > 0
+    # Whoever withdraws consent later is forgotten: no copy is left.
+    assert not (folder / "corrections").exists()
+
+
+def test_a_pass_without_its_verdict_says_so_and_hides_no_other(world, done):
+    file = world.service.storage.improvement(done.rsplit("/", 1)[1]) / "verdict.json"
+    before = file.read_text()
+    try:
+        file.unlink()
+        (found,) = world.get("/studio/passes").json["items"]
+        assert found["outcome"] is None and "is gone" in found["error"]["detail"]
+    finally:
+        file.write_text(before)
 
 
 def test_what_was_found_worse_is_not_promoted(world, done, problem):
@@ -123,6 +136,9 @@ def test_one_pass_at_a_time_which_can_be_cancelled_and_gone_on_with(world, probl
     id = world.post("/studio/passes", {"seed": 2}).json["id"]
     assert problem(world.post("/studio/passes", {"seed": 3}), 409)
     assert world.post(f"/studio/passes/{id}/cancel").json["state"] == "cancelled"
+    other = world.post("/studio/passes", {"seed": 3}).json["id"]
+    assert problem(world.post(f"/studio/passes/{id}/retry"), 409)
+    assert world.post(f"/studio/passes/{other}/cancel").status_code == 200
     assert work(world.service) == []
     assert world.post(f"/studio/passes/{id}/retry").status_code == 202
     # Its process died.

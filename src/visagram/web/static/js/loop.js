@@ -1,16 +1,19 @@
 // The loop: which model is in force, passes that try to make a better one, what they found; and corrected faces.
 import { api } from "./api.js";
-import { announce, confirmDialog, count, h, percent, toast, toastProblem } from "./ui.js";
+import { announce, confirmDialog, count, h, percent, toastProblem } from "./ui.js";
 
 const EVERY = 1500;
 const WORDS = { queued: "waiting", running: "at work", done: "done", failed: "failed", cancelled: "cancelled" };
 const find = (id) => document.getElementById(id);
 let turn = 0;
+let opened = null;
+let corrections = null;
 
 find("improve").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(event.target);
-  await act(() => api.post("/studio/passes", { ratio: Number(form.get("ratio")), seed: Number(form.get("seed")) }), "The pass is waiting for its turn.");
+  const wanted = { ratio: Number(form.get("ratio")), seed: Number(form.get("seed")) };
+  await act(async () => opened?.add((await api.post("/studio/passes", wanted)).id), "The pass is waiting for its turn.");
 });
 
 async function act(work, words) {
@@ -20,36 +23,45 @@ async function act(work, words) {
   } catch (error) {
     toastProblem(error);
   }
+  corrections = null;
   refresh();
+}
+
+/** What the server answers, or the problem that it has. */
+async function ask(path) {
+  try {
+    return await api.get(path);
+  } catch (error) {
+    if (error.name !== "Problem") throw error;
+    return { problem: error.detail };
+  }
 }
 
 async function refresh() {
   const mine = (turn += 1);
-  try {
-    const [model, passes, corrections] = await Promise.all([
-      api.get("/studio/model"),
-      api.get("/studio/passes"),
-      api.get("/studio/corrections"),
-    ]);
-    if (mine !== turn) return;
-    inForce(model);
-    corrected(corrections.items);
-    const open = new Set([...document.querySelectorAll("#passes details[open]")].map((node) => node.dataset.pass));
-    const focused = document.activeElement?.dataset?.act;
-    find("passes").replaceChildren(...passes.items.map((pass, k) => item(pass, open.size ? open.has(pass.id) : k === 0)));
-    if (focused) document.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
-    const busy = passes.items.some(({ state }) => state === "queued" || state === "running");
-    for (const control of find("improve").elements) control.disabled = !model.available || busy;
-    if (busy) setTimeout(() => mine === turn && refresh(), EVERY);
-  } catch (error) {
-    if (error.name !== "Problem") throw error;
-    if (mine === turn) find("in-force").replaceChildren(h("div", { class: "notice danger", role: "alert" }, error.detail));
-  }
+  // Corrections change by a person's hand alone: they are not asked for again and again.
+  const [model, passes, faces] = await Promise.all([ask("/studio/model"), ask("/studio/passes"), corrections ?? ask("/studio/corrections")]);
+  if (mine !== turn) return;
+  const focused = document.activeElement?.dataset?.act;
+  inForce(model);
+  if (faces !== corrections) corrected(faces);
+  corrections = faces;
+  const items = passes.items ?? [];
+  opened ??= new Set(items.slice(0, 1).map(({ id }) => id));
+  find("passes").replaceChildren(...(passes.problem ? [h("li", { class: "notice danger" }, passes.problem)] : items.map(item)));
+  if (focused) document.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
+  const busy = items.some(({ state }) => state === "queued" || state === "running");
+  for (const control of find("improve").elements) control.disabled = !model.available || busy;
+  if (busy) setTimeout(() => mine === turn && refresh(), EVERY);
 }
 
 function inForce(model) {
-  const last = model.promotions.at(-1);
   const back = h("button", { class: "button small", type: "button", data: { act: "rollback" }, onclick: rollBack }, "Roll back");
+  if (model.problem) {
+    find("in-force").replaceChildren(h("p", { class: "notice danger", role: "alert" }, model.problem), back);
+    return;
+  }
+  const last = model.promotions.at(-1);
   find("in-force").replaceChildren(
     h("p", {}, "In force: ", h("b", {}, last ? "a model promoted here" : "the model that came with Visagram"), " ", h("code", {}, model.sha256.slice(0, 12))),
     h("p", { class: "muted small" }, model.trained_on),
@@ -66,10 +78,10 @@ async function rollBack() {
   }
 }
 
-function corrected(faces) {
-  find("corrections-summary").textContent = faces.length
+function corrected({ items: faces = [], problem }) {
+  find("corrections-summary").textContent = problem ?? (faces.length
     ? `${count(faces.length, "face")} that somebody corrected on a result page, with consent. The next pass learns from them.`
-    : "None yet. On the page of a result, Correct says what a face shows instead.";
+    : "None yet. On the page of a result, Correct says what a face shows instead.");
   find("corrections").replaceChildren(
     ...faces.map((face) =>
       h(
@@ -82,6 +94,7 @@ function corrected(faces) {
           {
             class: "button small",
             type: "button",
+            data: { act: `forget ${face.id}` },
             "aria-label": `Forget the face that shows ${face.expression}, kept ${when(face.at)}`,
             onclick: () => act(() => api.del(`/studio/corrections/${face.id}`), "The face was forgotten."),
           },
@@ -92,7 +105,7 @@ function corrected(faces) {
   );
 }
 
-function item(pass, open) {
+function item(pass) {
   const { id, state, completed, total } = pass;
   const button = (label, what, primary) =>
     h("button", { class: `button small${primary ? " primary" : ""}`, type: "button", data: { act: `${what} ${id}` }, onclick: () => act(() => api.post(`/studio/passes/${id}/${what}`), label) }, label);
@@ -116,7 +129,7 @@ function item(pass, open) {
     title,
     now,
     pass.error && h("p", { class: "why" }, pass.error.detail),
-    pass.outcome && found(pass, open, button),
+    pass.outcome && found(pass, button),
   );
 }
 
@@ -125,14 +138,15 @@ function verdict({ promote, in_force }) {
   return promote ? "found a better model" : "found no better model";
 }
 
-function found(pass, open, button) {
-  const { outcome } = pass;
+function found(pass, button) {
+  const { id, outcome } = pass;
+  const remember = (event) => (event.target.open ? opened.add(id) : opened.delete(id));
   return [
     h("ul", { class: "reasons" }, outcome.reasons.map((text) => h("li", {}, text))),
     outcome.promote && !outcome.in_force && button("Promote", "promote", true),
     h(
       "details",
-      { open, data: { pass: pass.id } },
+      { open: opened.has(id), ontoggle: remember },
       h("summary", {}, "Before and after"),
       outcome.needs.length
         ? h("ul", { class: "needs small" }, outcome.needs.map((need) => h("li", {}, needs(need))))
