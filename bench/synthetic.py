@@ -260,7 +260,8 @@ def _page(rows: Sequence[Row], first: dict[str, Any]) -> str:
     lines += [
         "",
         "```",
-        "visagram synth generate --emotion disgust --count 160 --seed 11 --guidance 1.5 --output faces   # and so with fear, 640",
+        "visagram synth generate --emotion disgust --count 160 --seed 11 --guidance 1.5 --output faces",
+        "visagram synth generate --emotion fear --count 640 --seed 11 --guidance 1.5 --output faces",
         "visagram synth select faces --data ferplus",
         "python -m bench.synthetic --data ferplus --faces faces --output runs",
         "python -m bench.synthetic --output runs --report --improvement runs/improve",
