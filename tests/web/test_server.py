@@ -40,7 +40,10 @@ def test_the_process_is_light_and_ends_with_its_input(service):
     with serving(service) as live:
         (worker,) = children(live.process.pid)
         with contextlib.closing(live.connect()) as connection:
-            for path in ("/", "/study", "/models", "/api/v1/videos", "/static/expressions.css"):
+            studio = [
+                f"/api/v1/studio{part}" for part in ("", "/faces", "/makings", "/passes", "/model", "/corrections")
+            ]
+            for path in ("/", "/study", "/studio", "/models", "/api/v1/videos", "/static/expressions.css", *studio):
                 connection.request("GET", path)
                 assert connection.getresponse().read()
         mapped = Path(f"/proc/{worker}/maps").read_text()

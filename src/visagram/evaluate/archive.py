@@ -66,7 +66,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         name = PurePosixPath(*parts)
         places = {each.as_posix().casefold() for each in name.parents[:-1]}
         whole = name.as_posix().casefold()
-        if whole in names | folders or names & places:
+        if whole in names or whole in folders or names & places:
             raise DataError(f"{path} holds {entry.filename[:80]!r} twice.")
         names.add(whole)
         folders |= places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from visagram.jobs.store import Store
 from visagram.jobs.videos import Who, log
 
 
-class Requests:
+class Requests(ABC):
     """Requests of one kind; each method is one transaction. kind: of their jobs. unit: the only one of each job. what:
     such a thing is called in the log."""
 
@@ -57,9 +58,9 @@ class Requests:
                 raise Conflict(f"Only a failed or cancelled request can be tried again: this one is {state(making)}.")
             leases.restart(session, making.job, self.unit)
 
+    @abstractmethod
     def title(self, making: Making) -> str:
         """What a request is about, for the log."""
-        raise NotImplementedError
 
     def add(self, session: Session, who: Who, wanted: dict[str, Any], detail: str) -> str:
         """A new request; returns its id."""

@@ -71,7 +71,7 @@ class Studio(Requests):
         if self.obstacle:
             return {}
         # Imported here: it needs the extra.
-        from visagram.synth.studio import shown
+        from visagram.synth.shelf import shown
 
         try:
             return {record.file: record for record in shown(self._storage.studio(who.owner))}
@@ -90,7 +90,7 @@ class Studio(Requests):
         """Note what a person says of a face: 'accepted', 'rejected', or nothing. Raises `NotFound`, `Conflict`."""
         if file not in self.faces(who):
             raise NotFound("There is no such face.")
-        from visagram.synth.studio import judge_by_hand
+        from visagram.synth.shelf import judge_by_hand
 
         judge_by_hand(self._storage.studio(who.owner), file, review)
         with self._store.write() as session:

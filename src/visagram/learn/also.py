@@ -40,13 +40,4 @@ def read_also(path: Path, progress: Progress) -> Added:
         raise DataError(f"{path} holds no picture in which a face is found.")
     votes = data.votes or Votes(VOTES * np.eye(len(EXPRESSIONS))[data.labels], np.zeros(len(data)))
     faces = Faces48(luma, votes).select(found.found)
-    counts = np.bincount(faces.votes.labels, minlength=len(EXPRESSIONS))
-    return Added(
-        faces,
-        {
-            "name": data.name,
-            "faces": len(faces),
-            "by_expression": {name: int(n) for name, n in zip(EXPRESSIONS, counts, strict=True) if n},
-            "sha256": faces.digest(),
-        },
-    )
+    return Added.of(faces, {"name": data.name, "sha256": faces.digest()})

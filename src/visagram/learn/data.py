@@ -87,7 +87,7 @@ def divide(data: Path, fold: int | None) -> tuple[Faces48, Faces48]:
         mine = folds(everyone) == fold
         train, held_out = everyone.select(~mine), everyone.select(mine)
     train = train.select(train.votes.informative)
-    train = unlike(train, held_out)
+    train = train.select(~np.isin(identities(train), identities(held_out)))
     if not len(train) or not held_out.votes.majority.any():
         raise DataError(f"{data} holds no faces with clear votes both to train on and to judge on.")
     absent = np.flatnonzero(np.bincount(train.votes.labels, minlength=len(EXPRESSIONS)) == 0)
@@ -95,11 +95,6 @@ def divide(data: Path, fold: int | None) -> tuple[Faces48, Faces48]:
         names = ", ".join(EXPRESSIONS[k] for k in absent)
         raise DataError(f"{data} holds no face of {names} to train on: a model must know all seven expressions.")
     return train, held_out
-
-
-def unlike(faces: Faces48, others: Faces48) -> Faces48:
-    """Those that are not among others too."""
-    return faces.select(~np.isin(identities(faces), identities(others)))
 
 
 def folds(faces: Faces48) -> NDArray[np.int64]:

@@ -49,12 +49,16 @@ class Added:
     faces: Faces48
     facts: Mapping[str, Any]
 
-    def select(self, keep: NDArray[np.bool_]) -> Added:
-        """Some of them."""
-        faces = self.faces.select(keep)
+    @classmethod
+    def of(cls, faces: Faces48, facts: Mapping[str, Any]) -> Added:
+        """With what can be counted."""
         counts = np.bincount(faces.votes.labels, minlength=len(EXPRESSIONS))
         counted = {name: int(n) for name, n in zip(EXPRESSIONS, counts, strict=True) if n}
-        return Added(faces, {**self.facts, "faces": len(faces), "by_expression": counted})
+        return cls(faces, {**facts, "faces": len(faces), "by_expression": counted})
+
+    def select(self, keep: NDArray[np.bool_]) -> Added:
+        """Some of them."""
+        return Added.of(self.faces.select(keep), self.facts)
 
 
 def named(data: Path) -> Origin:

@@ -1,4 +1,4 @@
-"""What the web application's studio does with a folder of faces."""
+"""What a worker does for the web application's studio: it makes faces, and passes of the loop."""
 
 from __future__ import annotations
 
@@ -15,23 +15,18 @@ from filelock import FileLock, Timeout
 
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import Progress
-from visagram.errors import Conflict, FolderInUse
 from visagram.evaluate.duplicates import Prints
 from visagram.learn.recipes import RECIPES
 from visagram.models.card import TEACHER
 from visagram.settings import Settings
 from visagram.synth.catalog import EMBEDDED, check_extra, open_generator
-from visagram.synth.collection import MANIFEST, Collection, open_collection, read_collection
+from visagram.synth.collection import MANIFEST, open_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
 from visagram.synth.generator import expression_named, image_seed
 from visagram.synth.improve import FACES, Improvement, Wishes
-from visagram.synth.review import overrule
 from visagram.synth.selection import Selection, open_judge, select
-
-BETWEEN_SECONDS = 0.2
-WAIT_SECONDS = 5.0
-"""For how long a person's judgement waits for whoever works on the folder."""
+from visagram.synth.shelf import BETWEEN_SECONDS, patiently
 
 
 def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: Progress) -> None:
@@ -50,12 +45,12 @@ def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: 
     generator = open_generator(str(wanted["generator"]), settings.models_folder, offline=settings.offline)
     try:
         seed, guidance = int(wanted["seed"]), wanted["guidance"]
-        _patiently(lambda: generate(generator, expression, count, seed, folder, progress, guidance=guidance), wait)
+        patiently(lambda: generate(generator, expression, count, seed, folder, progress, guidance=guidance), wait)
     finally:
         generator.close()
     judge = open_judge(TEACHER, settings)
     try:
-        _patiently(lambda: _select(folder, judge), wait)
+        patiently(lambda: _select(folder, judge), wait)
     finally:
         judge.close()
 
@@ -96,7 +91,7 @@ def improve(
 
     with _alone(places.work, wait):
         work = Improvement(places.data, places.work, settings, wishes, progress, say)
-        _patiently(lambda: _taken_over(places.faces, places.work / FACES), wait)
+        patiently(lambda: _taken_over(places.faces, places.work / FACES), wait)
         generator = open_generator(EMBEDDED, settings.models_folder, offline=settings.offline)
         try:
             work.run(generator)
@@ -134,34 +129,3 @@ def _taken_over(faces: Path, target: Path) -> None:
 def _select(folder: Path, judge: EmotionClassifier) -> None:
     with open_collection(folder, must_exist=True) as faces:
         select(faces, Selection(judge, FaceFinder(), Prints(0)), lambda *_: None)
-
-
-def shown(folder: Path) -> Collection:
-    """The faces of a folder, none where nothing was made yet. Raises `DataError`."""
-    return read_collection(folder) if (folder / MANIFEST).is_file() else Collection(folder, ())
-
-
-def judge_by_hand(folder: Path, file: str, review: str) -> None:
-    """Note what a person says of a face. Raises `Conflict` while faces are being made."""
-    until = time.monotonic() + WAIT_SECONDS
-
-    def wait() -> None:
-        if time.monotonic() > until:
-            raise Conflict("Faces are being made: judge them as soon as that is done.")
-        time.sleep(BETWEEN_SECONDS)
-
-    def note() -> None:
-        with open_collection(folder, must_exist=True) as faces:
-            overrule(faces, [file], review)
-
-    _patiently(note, wait)
-
-
-def _patiently(work: Callable[[], object], wait: Callable[[], None]) -> None:
-    """Do it as soon as nobody else works on the folder. wait: called between two tries."""
-    while True:
-        try:
-            work()
-            return
-        except FolderInUse:
-            wait()

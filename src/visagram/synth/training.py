@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +37,10 @@ def accepted_faces(folder: Path) -> Added:
         luma[k] = picture
     labels = np.array([EXPRESSIONS.index(record.expression) for record in records])
     votes = Votes(VOTES * np.eye(len(EXPRESSIONS))[labels], np.zeros(len(records)))
-    counted = Counter(record.expression for record in records)
     makers = sorted({(record.generator, record.generator_sha256) for record in records})
-    return Added(
+    return Added.of(
         Faces48(luma, votes),
         {
-            "faces": len(records),
-            "by_expression": {name: counted[name] for name in EXPRESSIONS if counted[name]},
             "generators": [{"name": name, "sha256": digest} for name, digest in makers],
             "manifest_sha256": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         },
