@@ -7,6 +7,8 @@ VIDEO ?=
 TORCH := 2.13.0
 OUTPUT ?= results
 PORT ?= 5000
+# Tests run side by side, by file: on as many cores as there are, but no more than four, because each takes memory.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help setup run browser test test-all bench bench-peer lint format lock clean
@@ -19,8 +21,8 @@ help:
 	@echo "make bench                             measure speed, memory and agreement"
 
 $(VENV)/.core: pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Visagram needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Visagram needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Setting up $(VENV) ..."
 	@$(PIP) install --constraint requirements.lock --editable .
 	@touch $@
@@ -46,35 +48,35 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The browser tests drive Debian's chromium, or whatever is called so.
-browser:
-	@command -v chromium >/dev/null || test "$$(id -u)" = 0 || { echo "The browser tests need chromium: install it."; exit 1; }
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+# The browser tests drive whichever Chromium, Chrome or Edge there is; where there is none, one is fetched.
+browser: $(VENV)/.dev
+	@$(BIN)/python tools/browser.py --install >/dev/null
 
 test: lint browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-all: lint browser
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m ""
 
 # CLIPS: further videos for the agreement. FACES: folder of labelled faces for the expression model.
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench --json bench/results.json $(if $(wildcard $(PEER)),--peer $(PEER)) $(if $(FACES),--faces $(FACES)) $(CLIPS)
+	$(BIN)/python -m bench --json bench/results.json $(if $(wildcard $(PEER)),--peer $(PEER)) $(if $(FACES),--faces "$(FACES)") $(CLIPS)
 
 PEER := .venv-peer/bin/python
 bench-peer:
-	$(PYTHON) -m venv .venv-peer
+	"$(PYTHON)" -m venv .venv-peer
 	$(PEER) -m pip install --quiet torch==$(TORCH)
 	$(PEER) -m pip install --quiet deepface==0.0.103 retina-face==0.0.19 flask onnx onnxscript av
 	$(MAKE) bench
 
-# The lock is one resolution for every platform; requirements.txt is its core part, with hashes.
+# The lock is one resolution for every platform, and one version of each package for every Python as far as that goes:
+# what was tested with one is what the others get. requirements.txt is its core part, with hashes.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
+  --no-emit-index-url
 lock: $(VENV)/.dev
 	$(PIP) install uv
-	echo torch==$(TORCH) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --constraint - --extra train --extra deepface --extra huggingface --extra generate --group dev pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --generate-hashes --constraint requirements.lock pyproject.toml --output-file requirements.txt
+	echo torch==$(TORCH) | $(COMPILE) --constraint - --extra train --extra deepface --extra huggingface --extra generate --group dev pyproject.toml --output-file requirements.lock
+	$(COMPILE) --generate-hashes --constraint requirements.lock pyproject.toml --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import long as long_videos
 from bench import models, peer
 from bench.agreement import agreement
 from bench.clips import SIZES, render
@@ -94,6 +95,10 @@ def main() -> None:
     short = [render(options.folder, width, height, 1) for width, height in SIZES]
     figures["agreement"] = [dataclasses.asdict(agreement(clip)) for clip in [SAMPLE, *short, *options.clips]]
     screen.print(_table("Agreement with every frame looked at in full size", figures["agreement"]))
+    figures["long"] = long_videos.measure()
+    screen.print(_table("Tracks into people; times: as long as for half of them", figures["long"]["grouping"]))
+    screen.print(_table("Results of segments into people", [figures["long"]["summarising"]]))
+    screen.print(_table("Results of segments into a view folder", [figures["long"]["merging"]]))
     figures["models"] = models.cost()
     screen.print(_table("Models, one thread, milliseconds each, alone and in a batch of 16", figures["models"]))
     if options.faces:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -68,7 +71,7 @@ def visagram(*arguments: object, cwd: Path | None = None, prefix: tuple[str, ...
         env=environment(**settings),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=200,
+        timeout=PATIENCE * 60,
         check=False,
     )
     return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
@@ -112,8 +115,27 @@ def session(pid: int) -> list[int]:
     return found
 
 
+_tried = itertools.count()
+
+
+def free_port() -> int:
+    """A port to serve on: one that systems hand to nobody by themselves, out of a share that this process has for
+    itself. So it stays free until it is used, whatever runs beside the tests."""
+    first, share = 12_000 + os.getpid() % 100 * 200, 200
+    for number in itertools.islice(_tried, share):
+        port = first + number % share
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
+PATIENCE = 10
+"""So many times longer than on a machine with nothing else to do may anything take on a busy one."""
+
+
 def wait_until(holds: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
+    """Wait for a condition. seconds: what it takes at most where nothing else runs."""
+    deadline = time.monotonic() + PATIENCE * seconds
     while not holds():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -18,6 +18,7 @@ from visagram.core.types import (
     Observations,
     Person,
     Reason,
+    ResultWarning,
     Share,
     Totals,
     VideoFacts,
@@ -40,6 +41,9 @@ MODELS = (
     {"name": "retinaface-mobilenet025", "task": "face detection", "version": "1", "sha256": "ab" * 32},
     {"name": "expression-net", "task": "apparent expression", "version": "2", "sha256": "cd" * 32},
 )
+
+SHA256 = "0123456789abcdef" * 4
+VIDEO_ID = SHA256[:16]
 
 TINY_JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////"
@@ -67,6 +71,8 @@ def video_facts(name: str = "talk.mp4", frames: int = 100, still: bool = False) 
         variable_rate=False,
         has_audio=True,
         still=still,
+        path=f"/videos/{name}",
+        sha256=SHA256,
     )
 
 
@@ -146,7 +152,7 @@ def person(rows: Observations, id: int, duration: float, name: str = "", thumbna
 
 
 def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (), names: Sequence[str] = ()) -> Report:
-    """The report over `rows`, with statistics simple enough to check by hand."""
+    """The report over `rows`, with statistics simple enough to check by hand. warnings: sentences."""
     duration = float(facts.duration)
     ids = [int(id) for id in np.unique(rows.person) if id]
     measured = np.unique(rows.frame[rows.usable])
@@ -168,7 +174,7 @@ def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (
             shares=shares(rows),
             unsure=sure.unsure,
         ),
-        warnings=tuple(warnings),
+        warnings=tuple(ResultWarning("note", text) for text in warnings),
         observations=rows,
     )
 
@@ -190,6 +196,12 @@ def doubtful_report() -> Report:
     posterior = rows.posterior.copy()
     posterior[unsure] = np.float32([0.04, 0.04, 0.04, 0.42, 0.38, 0.04, 0.04])
     return report_of(rows.with_columns(posterior=posterior), video_facts())
+
+
+def unnamed_content(sha256: str = "") -> Report:
+    """As `make_report`, but the content of its video is not known, or another."""
+    report = make_report()
+    return dataclasses.replace(report, video=dataclasses.replace(report.video, sha256=sha256))
 
 
 def no_people(name: str = "landscape.mp4") -> Report:

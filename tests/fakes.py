@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -103,6 +104,7 @@ def make_frame(
         full_range=full_range,
         to_plane=_upright(width, height),
         picture=lambda w, h: _resized(colour, w, h),
+        size=(width, height),
     )
 
 
@@ -245,10 +247,23 @@ class FakeStages:
         return Stages((self.detector, *coarser), self.cropper, self.classifier, self.embedder)
 
 
+def stages_of(stages: Stages) -> Callable[[Frame], Stages]:
+    """The same parts for a picture of any shape."""
+    return lambda _frame: stages
+
+
 def steady_timeline(frames: int, *, key_every: int = 25, rate: int = RATE) -> Timeline:
     """A video of constant rate that starts at zero."""
     pts = np.arange(frames, dtype=np.int64)
-    return Timeline(Fraction(1, rate), pts, pts[::key_every], frames, 0)
+    return located(Timeline(Fraction(1, rate), pts, pts[::key_every], frames, 0))
+
+
+def located(timeline: Timeline) -> Timeline:
+    """The timeline of a file with one packet a picture, in the order shown."""
+    numbers = np.arange(len(timeline.pts), dtype=np.int64)
+    marks = np.stack([numbers * 1000, numbers * 0 + 1000, timeline.pts + timeline.origin, numbers], axis=1)
+    keys = np.searchsorted(timeline.pts, timeline.keys)
+    return dataclasses.replace(timeline, key_packets=keys, packets=numbers, marks=marks)
 
 
 def make_rows(

@@ -12,8 +12,9 @@ import av
 import numpy as np
 
 from visagram.core.segments import Segment, Timeline, plan
-from visagram.core.types import Frame, VideoFacts
+from visagram.core.types import Frame, ResultWarning, VideoFacts
 from visagram.media.decode import SegmentFrames
+from visagram.media.numbering import whole
 from visagram.media.probe import probe
 from visagram.settings import Settings
 
@@ -206,6 +207,7 @@ class Read:
     segments: list[Segment]
     frames: list[Frame]
     damaged: int
+    warnings: tuple[ResultWarning, ...] = ()
 
     @property
     def times(self) -> list[Fraction]:
@@ -219,12 +221,10 @@ class Read:
 def read(path: Path, settings: Settings | None = None, *, straight: bool = False) -> Read:
     """Probe, plan and decode a file; with `straight` in one go from its beginning."""
     settings = settings or Settings()
-    facts, timeline = probe(path, settings)
-    segments = plan(timeline, settings.start, settings.end, settings.sample_fps)
-    if straight and len(timeline.pts):
-        spans = np.diff(timeline.pts, append=timeline.end)
-        everything = np.arange(len(timeline.pts))
-        segments = [Segment(0, timeline.pts, everything, spans, len(everything), 0)]
+    facts, timeline, warnings = probe(path, settings)
+    segments = plan(timeline, settings.start, settings.end, settings.sample_fps, settings.frame_interval)
+    if straight:
+        segments = [whole(timeline)]
     frames: list[Frame] = []
     damaged = 0
     for segment in segments:
@@ -232,7 +232,7 @@ def read(path: Path, settings: Settings | None = None, *, straight: bool = False
             stop = segment.frames[segment.core] if segment.core < len(segment.frames) else None
             frames += [frame for frame in source if stop is None or frame.index < stop]
         damaged += source.damaged
-    return Read(facts, timeline, segments, frames, damaged)
+    return Read(facts, timeline, segments, frames, damaged, warnings)
 
 
 def exif(path: Path, orientation: int) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from command import PATIENCE
 from visagram.cli import SAMPLE
 from visagram.jobs.analyses import state
 from visagram.jobs.leases import Leases
@@ -80,10 +81,10 @@ def error(service: Service, analysis: str) -> tuple[str | None, str | None]:
 
 
 def wait_for(condition, seconds: float, every: float = 0.02):
-    """The condition's first true value. Fails after that many seconds."""
-    until = time.monotonic() + seconds
+    """The condition's first true value. seconds: how long that takes at most where nothing else runs."""
+    until = time.monotonic() + PATIENCE * seconds
     while not (value := condition()):
-        assert time.monotonic() < until, f"waited {seconds} s in vain"
+        assert time.monotonic() < until, f"waited {PATIENCE * seconds} s in vain"
         time.sleep(every)
     return value
 
@@ -130,7 +131,7 @@ class Supervised:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
+            self.process.wait(PATIENCE * 5)
         for pid in [self.process.pid, *family]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

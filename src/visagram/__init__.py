@@ -5,17 +5,15 @@ report = visagram.analyze("talk.mp4")
 report.people, report.to_pandas(), report.save("results/talk")
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: `python -m visagram` comes by before the working folder is out of `sys.path`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from visagram.analysis import Analysis, analyze
     from visagram.errors import VisagramError
     from visagram.report import Report, open_report
     from visagram.settings import Settings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["Analysis", "Report", "Settings", "VisagramError", "__version__", "analyze", "open_report"]
 
 _HOMES = {
@@ -28,7 +26,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Public names load when first used, so that `import visagram` costs next to nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'visagram' has no attribute '{name}'")

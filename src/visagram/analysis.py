@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 import visagram.wire as wire
 from visagram.core.certainty import unsure_below
-from visagram.core.segments import Segment, SegmentResult, Timeline, plan
+from visagram.core.segments import Probed, Segment, SegmentResult, Timeline, plan
 from visagram.core.summary import summarise
-from visagram.core.types import Observations, Progress, TrackSummary, VideoFacts
+from visagram.core.types import Observations, Progress, ResultWarning, TrackSummary, VideoFacts
+from visagram.digest import FileDigest
 from visagram.errors import DecodeFailed, NoFrames, UsageError
 from visagram.models.catalog import model_cards, prepare, same_person_threshold
 from visagram.report import Report
 from visagram.settings import Settings
 from visagram.workers import Message, Workers
+
+FILE_CHANGED = ResultWarning(
+    "file_changed",
+    "The file changed while it was analysed, so the result may mix what it was and what it is. Analyse it again.",
+)
 
 
 @dataclass(slots=True)
@@ -74,9 +80,9 @@ class Analysis:
         self.settings = settings or Settings()
         self._progress = progress or _silent
         self._workers = workers
-        self._facts: VideoFacts | None = None
-        self._timeline: Timeline | None = None
+        self._probed: Probed | None = None
         self._parts: list[Part] = []
+        self._digest: FileDigest | None = None
         self._started = False
 
     def __iter__(self) -> Iterator[Observations]:
@@ -84,25 +90,32 @@ class Analysis:
             raise UsageError("An analysis can be iterated once: make another one, or ask for its report().")
         self._started = True
         with ExitStack() as stack:
+            digest = self._digest = stack.enter_context(FileDigest(self.path))
             workers = self._workers or stack.enter_context(Workers(self.settings))
-            yield from self._run(workers)
+            yield from self._run(workers, digest)
+            digest.finish()
 
     def report(self) -> Report:
         """The finished report; runs what is left of the analysis."""
         if not self._started:
             for _ in self:
                 pass
-        if self._facts is None or self._timeline is None or not all(part.done for part in self._parts):
+        probed, digest = self._probed, self._digest
+        if probed is None or digest is None or not all(part.done for part in self._parts):
             raise UsageError("The analysis was not iterated to its end, so there is nothing to report.")
-        name, parts = str(self.path), self._parts
-        return assemble(name, self._facts, self._timeline, parts, self.settings, self._progress).report
+        content = digest.finish()
+        known = replace(probed.facts, path=str(self.path.absolute()), sha256=content.sha256)
+        whole = probed._replace(facts=known)
+        report = assemble(str(self.path), whole, self._parts, self.settings, self._progress).report
+        return replace(report, warnings=(*report.warnings, FILE_CHANGED)) if content.changed else report
 
-    def _run(self, workers: Workers) -> Iterator[Observations]:
+    def _run(self, workers: Workers, digest: FileDigest) -> Iterator[Observations]:
         prepare_models(self.settings, self._progress)
         self._progress("probe", 0, 1)
         workers.warm(2)
-        facts, timeline = workers.probe(self.path)
-        self._facts, self._timeline = facts, timeline
+        self._probed = probed = workers.probe(self.path)
+        facts, timeline, _ = probed
+        digest.begin()
         self._progress("probe", 1, 1)
         segments = plan_video(str(self.path), facts, timeline, self.settings)
         self._parts = [Part(segment) for segment in segments]
@@ -114,6 +127,16 @@ class Analysis:
                 self._progress("analyse", sum(part.frames for part in self._parts), total)
                 yield _provisional(observations, segment)
         self._progress("analyse", total, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The results of parts, each put together when its turn comes: those of a long video are large."""
+
+    parts: Sequence[Part]
+
+    def __iter__(self) -> Iterator[SegmentResult]:
+        return (part.result() for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +169,20 @@ def plan_video(name: str, facts: VideoFacts, timeline: Timeline, settings: Setti
     return segments
 
 
-def assemble(
-    name: str, facts: VideoFacts, timeline: Timeline, parts: Sequence[Part], settings: Settings, progress: Progress
-) -> Assembled:
+def assemble(name: str, probed: Probed, parts: Sequence[Part], settings: Settings, progress: Progress) -> Assembled:
     """The report of a video whose segments were all analysed or lost. Raises `DecodeFailed`, `NoFrames`."""
     progress("summarise", 0, 1)
-    whole = [part.result() for part in parts if part.lost is None]
+    facts, timeline, found = probed
+    whole = [part for part in parts if part.lost is None]
     if not whole:
         raise DecodeFailed(f"{name} could not be decoded ({parts[0].lost}): it may be damaged.")
-    if not any(result.frames for result in whole):
+    if not any(part.frames for part in whole):
         raise NoFrames(f"{name} holds no frame that can be decoded: it may be cut short or damaged.")
     spans = [int(part.segment.spans[: part.segment.core].sum()) for part in parts]
-    analysed = float(sum(spans) * timeline.base) or sum(result.span for result in whole)
+    analysed = float(sum(spans) * timeline.base) or sum(part.span for part in whole)
     models = tuple(model_cards(settings.emotion, settings.detector, settings.models_folder, refined=settings.refine))
     summary = summarise(
-        whole,
+        Results(whole),
         analysed=analysed,
         threshold=same_person_threshold(),
         seed=settings.seed,
@@ -172,23 +194,28 @@ def assemble(
         models=models,
         people=summary.people,
         totals=summary.totals,
-        warnings=tuple(_warnings(parts, timeline, len(summary.people))),
+        warnings=(*found, *_warnings(parts, timeline, len(summary.people))),
         observations=summary.observations,
     )
     progress("summarise", 1, 1)
     return Assembled(report, summary.tracks)
 
 
-def _warnings(parts: Sequence[Part], timeline: Timeline, people: int) -> Iterator[str]:
+def _warnings(parts: Sequence[Part], timeline: Timeline, people: int) -> Iterator[ResultWarning]:
     damaged = sum(part.damaged for part in parts if part.lost is None)
     if damaged:
-        yield f"{damaged} damaged frame{'s' if damaged > 1 else ''} skipped; their time counts as not decoded."
+        message = f"{damaged} damaged frame{'s' if damaged > 1 else ''} skipped; their time counts as not decoded."
+        yield ResultWarning("damaged_frames", message, damaged)
     for part in parts:
         if part.lost is not None and len(part.segment.pts):
-            begin, end = (float(np.float64(p) * float(timeline.base)) for p in part.segment.pts[[0, -1]])
-            yield f"{begin:.1f} s to {end:.1f} s could not be decoded ({part.lost})."
+            # What it overlaps with was analysed as the beginning of the next.
+            pts, spans = (column[: part.segment.core] for column in (part.segment.pts, part.segment.spans))
+            begin, end = (float(p) * float(timeline.base) for p in (pts[0], pts[-1] + spans[-1]))
+            message = f"{begin:.1f} s to {end:.1f} s could not be decoded ({part.lost})."
+            yield ResultWarning("segment_lost", message, len(pts), round(end - begin, 3))
     if not people:
-        yield "No face was found. Small faces need a smaller min_face; profiles and covered faces are often missed."
+        message = "No face was found. Small faces need a smaller min_face; profiles and covered faces are often missed."
+        yield ResultWarning("no_face", message)
 
 
 def analyze(path: str | Path, settings: Settings | None = None, progress: Progress | None = None) -> Report:

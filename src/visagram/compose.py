@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ import numpy as np
 from visagram.core.pipeline import Stages, Stretch
 from visagram.core.segments import Segment, Timeline
 from visagram.core.stages import EmotionClassifier, FaceDetector
-from visagram.core.types import VideoFacts
+from visagram.core.types import Frame, VideoFacts
 from visagram.media.crop import OpenCvCropper
 from visagram.media.decode import SegmentFrames
-from visagram.media.probe import Alive
+from visagram.media.packets import Alive
 from visagram.models import catalog
 from visagram.models.catalog import EMBEDDING, read_card
 from visagram.models.embedding import OnnxEmbedder
@@ -117,10 +118,16 @@ def open_frames(
 
 def open_stretch(frames: Any, models: Models, facts: VideoFacts, settings: Settings) -> Stretch:
     """The pipeline over a segment's frames."""
+
+    def stages(frame: Frame) -> Stages:
+        shape = facts.at(frame.index)
+        if (shape.width, shape.height) != frame.size:
+            shape = dataclasses.replace(shape, width=frame.size[0], height=frame.size[1])
+        return models.stages(shape, settings)
+
     return Stretch(
         frames,
-        models.stages(facts, settings),
-        picture=(facts.width, facts.height),
+        stages,
         every=settings.detect_every or look_distance(facts, settings),
         batch=round_length(facts),
     )
@@ -148,5 +155,6 @@ def round_length(facts: VideoFacts) -> int:
     """Frames that a round holds: as many as its memory allows."""
     # Three bytes for two pixels in the usual format, six for one in the largest.
     usual = facts.pixel_format in ("yuv420p", "yuvj420p", "nv12")
-    frame_bytes = facts.coded_width * facts.coded_height * (1.5 if usual else 6)
+    shapes = facts.shapes or (facts,)
+    frame_bytes = max(shape.coded_width * shape.coded_height for shape in shapes) * (1.5 if usual else 6)
     return int(np.clip(FRAMES_MEMORY / max(frame_bytes, 1), 2, LONGEST_ROUND))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visagram.core.types import Observations, Person, Totals, VideoFacts
+from visagram.core.types import Observations, Person, ResultWarning, Totals, VideoFacts
 
 if TYPE_CHECKING:
     import pandas
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Report:
     """One video, analysed. Frozen; equal analyses give equal reports.
 
-    settings: those on which the result depends. models: name, task, version and hash of each model used.
+    settings: those on which the result depends. models: name, task, version and hash of each model used. warnings:
+    what was repaired, guessed, chosen or left out.
     """
 
     video: VideoFacts
@@ -27,7 +28,7 @@ class Report:
     models: tuple[dict[str, Any], ...]
     people: tuple[Person, ...]
     totals: Totals
-    warnings: tuple[str, ...]
+    warnings: tuple[ResultWarning, ...]
     observations: Observations = field(repr=False)
 
     def to_arrow(self) -> pyarrow.Table:
@@ -46,15 +47,22 @@ class Report:
 
         return report_dict(self)
 
-    def save(self, folder: str | Path, formats: Iterable[str] | None = None) -> list[Path]:
+    def save(self, folder: str | Path, formats: Iterable[str] | None = None, *, overwrite: bool = False) -> list[Path]:
         """Write the result's files into `folder` (made if missing) and return their paths.
 
         formats: names out of `visagram.export.FORMATS`, by default all of them; `mp4` is not among them, because the
-        annotated video needs the source: see `visagram.media.annotate`. Raises `OutputError`.
+        annotated video needs the source: see `visagram.media.annotate`. A result of the same content and settings that
+        lies there is renewed, in every format that it has. overwrite: replace any other result too. Raises `UsageError`
+        where the folder holds the result of another content or of other settings, `OutputError`.
         """
         from visagram.export import save
 
-        return save(self, Path(folder), formats)
+        return save(self, Path(folder), formats, overwrite=overwrite)
+
+    @property
+    def video_id(self) -> str | None:
+        """Names the video's content in every table; None where it is not known. See `video_id`."""
+        return video_id(self.video.sha256)
 
     @property
     def smooth(self) -> float:
@@ -106,6 +114,11 @@ class Report:
         from visagram.export.html import fragment
 
         return fragment(self)
+
+
+def video_id(sha256: str) -> str | None:
+    """What names the content of a file of this SHA-256: its first 16 digits. None where the SHA-256 is empty."""
+    return sha256[:16] or None
 
 
 def open_report(folder: str | Path) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -11,12 +12,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.segments import Segment, Timeline
-from visagram.core.types import COLUMNS, Observations, TrackSummary, VideoFacts
+from visagram.core.segments import Probed, Segment, Timeline
+from visagram.core.types import COLUMNS, Observations, ResultWarning, Shape, TrackSummary, VideoFacts
 
 LARGEST = 1 << 30
 _HEAD = struct.Struct(">I")
 Arrays = dict[str, NDArray[Any]]
+TIMELINE = ("pts", "keys", "key_packets", "packets", "marks", "restarts", "loose")
+SEGMENT = ("pts", "frames", "spans", "packets", "marks", "loose")
+"""Fields that are arrays."""
 
 
 def send(stream: BinaryIO, kind: str, values: dict[str, Any] | None = None, arrays: Arrays | None = None) -> None:
@@ -52,7 +56,7 @@ def _message(stream: BinaryIO, size: int) -> tuple[str, dict[str, Any], Arrays]:
         kind = np.dtype(dtype)
         if kind.hasobject or any(int(side) < 0 for side in shape):
             raise ValueError("a message may hold plain arrays only")
-        count = int(np.prod(shape, dtype=object))
+        count = math.prod(map(int, shape))
         arrays[name] = np.frombuffer(_exactly(stream, count * kind.itemsize), kind).reshape(shape)
     return head["kind"], head["values"], arrays
 
@@ -72,25 +76,49 @@ def pack_facts(facts: VideoFacts) -> dict[str, Any]:
 
 
 def unpack_facts(values: dict[str, Any]) -> VideoFacts:
-    return VideoFacts(**(values | {name: Fraction(values[name]) for name in ("duration", "rate")}))
+    """Facts of an older version lack what it did not find out."""
+    exact: dict[str, Any] = {name: Fraction(values[name]) for name in ("duration", "rate")}
+    return VideoFacts(**(values | exact | {"shapes": tuple(Shape(**shape) for shape in values.get("shapes", ()))}))
+
+
+def pack_probed(probed: Probed) -> tuple[dict[str, Any], Arrays]:
+    values, arrays = pack_timeline(probed.timeline)
+    warnings = [dataclasses.asdict(warning) for warning in probed.warnings]
+    return {"facts": pack_facts(probed.facts), "timeline": values, "warnings": warnings}, arrays
+
+
+def unpack_probed(values: dict[str, Any], arrays: Arrays) -> Probed:
+    """What an older version probed has no warnings."""
+    warnings = tuple(ResultWarning(**warning) for warning in values.get("warnings", ()))
+    return Probed(unpack_facts(values["facts"]), unpack_timeline(values["timeline"], arrays), warnings)
 
 
 def pack_timeline(timeline: Timeline) -> tuple[dict[str, Any], Arrays]:
-    values = {"base": str(timeline.base), "end": timeline.end, "origin": timeline.origin}
-    return values, {"pts": timeline.pts, "keys": timeline.keys}
+    values = {name: getattr(timeline, name) for name in ("end", "origin", "seekable", "by_byte")}
+    return values | {"base": str(timeline.base)}, {name: getattr(timeline, name) for name in TIMELINE}
 
 
 def unpack_timeline(values: dict[str, Any], arrays: Arrays) -> Timeline:
-    return Timeline(Fraction(values["base"]), arrays["pts"], arrays["keys"], int(values["end"]), int(values["origin"]))
+    """A timeline of an older version has no marks, by which packets are told apart."""
+    known: dict[str, Any] = {name: arrays[name] for name in TIMELINE if name in arrays}
+    known |= {"seekable": bool(values.get("seekable", True)), "by_byte": bool(values.get("by_byte"))}
+    return Timeline(base=Fraction(values["base"]), end=int(values["end"]), origin=int(values["origin"]), **known)
 
 
 def pack_segment(segment: Segment) -> tuple[dict[str, Any], Arrays]:
-    values = {"number": segment.number, "core": segment.core, "seek": segment.seek}
-    return values, {"pts": segment.pts, "frames": segment.frames, "spans": segment.spans}
+    values = {name: getattr(segment, name) for name in ("number", "core", "seek", "first_packet", "by_byte")}
+    return values, {name: getattr(segment, name) for name in SEGMENT}
 
 
 def unpack_segment(values: dict[str, Any], arrays: Arrays) -> Segment:
-    return Segment(values["number"], arrays["pts"], arrays["frames"], arrays["spans"], values["core"], values["seek"])
+    return Segment(
+        number=values["number"],
+        core=values["core"],
+        seek=values["seek"],
+        first_packet=values["first_packet"],
+        by_byte=values["by_byte"],
+        **{name: arrays[name] for name in SEGMENT},
+    )
 
 
 def pack_observations(observations: Observations) -> Arrays:

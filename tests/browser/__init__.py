@@ -1,1 +1,1 @@
-"""The pages in a real browser: Debian's chromium, driven by Playwright, against `visagram serve` on its own data."""
+"""The pages in a real browser, driven by Playwright, against `visagram serve` on its own data."""

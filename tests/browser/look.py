@@ -46,7 +46,7 @@ class Box(NamedTuple):
         return shared / (self.w * self.h + other.w * other.h - shared)
 
 
-def until(page: Page, condition: str, milliseconds: int = 30_000) -> Any:
+def until(page: Page, condition: str, milliseconds: int = 120_000) -> Any:
     """The first value of a JavaScript expression that counts as true.
 
     Playwright's own `wait_for_function` evaluates text in the page, which the pages' policy forbids.

@@ -323,7 +323,7 @@ def _studio(made: World) -> str:
         def over() -> bool:
             return {making["state"] for making in api.get("/studio/makings")["items"]} == {"done"}
 
-        wait_until(over, 180, "no faces came")
+        wait_until(over, 30, "no faces came")
         api.patch("/studio/faces/happy/happy-1-00000.png", {"review": "reject"})
         return "made"
 

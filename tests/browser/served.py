@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,11 +15,11 @@ from typing import Any
 
 from playwright.sync_api import APIResponse, Playwright
 
-from command import wait_until
+from command import PATIENCE, free_port, wait_until
 from service import descendants
 
-STARTS, ANALYSES = 180.0, 120.0
-"""Seconds within which a server answers, and within which a short clip is analysed, on a busy machine."""
+STARTS, ANALYSES = 15.0, 30.0
+"""Seconds within which a server answers, and within which a short clip is analysed, where nothing else runs."""
 
 
 class Served:
@@ -28,7 +27,7 @@ class Served:
 
     def __init__(self, playwright: Playwright, data: Path, **options: object) -> None:
         self.data = data
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
         environment = os.environ | {f"VISAGRAM_{name.upper()}": str(value) for name, value in options.items()}
@@ -43,7 +42,7 @@ class Served:
         family = [self.process.pid, *descendants(self.process.pid)]
         self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
+            self.process.wait(PATIENCE * 5)
         for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -120,8 +119,3 @@ def _json(response: APIResponse) -> Any:
         return response.json() if response.body() else None
     finally:
         response.dispose()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -20,7 +20,7 @@ FRAMES = 40
 def open_sample(settings: Settings | None = None) -> SegmentFrames:
     """The first segment of the sample clip."""
     settings = settings or Settings(end=FRAMES / 25)
-    facts, timeline = probe(SAMPLE, settings)
+    facts, timeline, _ = probe(SAMPLE, settings)
     segment = plan(timeline, settings.start, settings.end, settings.sample_fps)[0]
     return SegmentFrames(SAMPLE, facts, timeline, segment, settings, threads=1, depth=8)
 

@@ -123,7 +123,7 @@ def test_a_segment_that_was_read_to_its_end_ends_its_thread():
 
 
 def test_a_segment_decodes_only_a_few_frames_ahead_of_its_reader():
-    facts, timeline = probe(SAMPLE, Settings())
+    facts, timeline, _ = probe(SAMPLE, Settings())
     whole = plan(timeline, 0, None, None)[0]
     packets: list[int] = []
     with SegmentFrames(
@@ -143,7 +143,7 @@ def test_segments_in_the_middle_give_the_frames_that_reading_from_the_start_give
 
 
 def test_frames_that_the_file_does_not_hold_count_as_damaged():
-    facts, timeline = probe(SAMPLE, Settings())
+    facts, timeline, _ = probe(SAMPLE, Settings())
     pts = np.arange(760, 770, dtype=np.int64)
     segment = Segment(0, pts, pts, np.ones(10, np.int64), 10, 750)
     with SegmentFrames(SAMPLE, facts, timeline, segment, Settings(), threads=1, depth=4) as source:
@@ -283,6 +283,7 @@ class TestFaceCropper:
             full_range=True,
             to_plane=display_to_plane(320, 240, width, height, rotation),
             picture=upright.picture,
+            size=upright.size,
         )
         landmarks = make_faces([(100, 80, 60, 60), (30, 30, 150, 160)]).landmarks
         theirs, ours = make().aligned(upright, landmarks), make().aligned(coded, landmarks)

@@ -43,9 +43,9 @@ def draw(video: Path, rows: Observations | None = None, names: dict[int, str] | 
 
 def times(video: Path) -> list[Fraction]:
     """When each decoded frame is shown, from the video's start."""
-    facts, timeline = probe(video, SETTINGS)
-    if not len(timeline.pts):
-        return [number / facts.rate for number in range(facts.frames)]
+    _, timeline, _ = probe(video, SETTINGS)
+    if not len(timeline.packets):
+        return [timeline.seconds(int(pts)) for pts in timeline.pts]
     with av.open(str(video)) as container:
         return [(frame.pts - timeline.origin) * timeline.base for frame in container.decode(video=0)]
 
@@ -370,6 +370,6 @@ def test_an_interrupt_leaves_nothing_behind(film: Path, report: Report, workers:
 
 def test_times_finer_than_mp4_can_hold_are_rounded_to_microseconds(tmp_path: Path) -> None:
     nanoseconds = Timeline(Fraction(1, 10**9), np.array([0, 33_333_333, 66_666_667]), np.array([0]), 10**8, 0)
-    clock = Clock(nanoseconds, Fraction(30))
+    clock = Clock(nanoseconds)
     assert clock.base == Fraction(1, 10**6)
     assert [clock.pts(number) for number in range(3)] == [0, 33333, 66667]

@@ -213,10 +213,8 @@ def test_all_bad_is_another_status_than_some_bad(tmp_path: Path, out: Path) -> N
 )
 def test_settings_that_make_no_sense_are_a_usage_error(arguments: tuple[str, ...], face: Path, out: Path) -> None:
     outcome = visagram("analyze", face, "-o", out, *arguments)
-    assert outcome.codes == ["usage"]
+    outcome.refused("usage", 2)
     assert content(out) == []
-    if arguments != ("--region", "5000,0,10,10"):
-        assert outcome.status == 2
 
 
 @pytest.mark.parametrize(
@@ -237,7 +235,7 @@ def test_a_video_without_a_face_is_a_valid_report_that_says_so(tmp_path: Path, o
     assert "No face" in outcome.out
     report = result(out / "empty")
     assert report["people"] == []
-    assert any("No face" in warning for warning in report["warnings"])
+    assert any(warning["code"] == "no_face" for warning in report["warnings"])
 
 
 @pytest.mark.parametrize("name", ["one.mp4", "one.jpg"])
@@ -436,8 +434,9 @@ def test_hostile_file_names_are_analysed_and_stay_inside_the_output(tmp_path: Pa
     folder = tmp_path / "work"
     folder.mkdir()
     names = [os.fsdecode(name) for name in NAMES]
-    for name in names:
-        shutil.copy(source, folder / name)
+    for number, name in enumerate(names):
+        # Each is another video: an empty box at the end of the file changes nothing but its content.
+        (folder / name).write_bytes(source.read_bytes() + struct.pack(">I4sI", 12, b"free", number))
     outcome = visagram("analyze", "-o", "out", "--", *names, cwd=folder)
     assert (outcome.status, outcome.codes) == (0, [])
     assert "\x1b" not in outcome.out + outcome.err and "\u202e" not in outcome.out

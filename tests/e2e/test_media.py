@@ -123,7 +123,7 @@ from visagram.media.decode import SegmentFrames
 from visagram.media.probe import probe
 from visagram.settings import Settings
 path, settings = Path(sys.argv[1]), Settings()
-facts, timeline = probe(path, settings)
+facts, timeline, _ = probe(path, settings)
 count = 0
 for segment in plan(timeline, 0, None, None):
     with SegmentFrames(path, facts, timeline, segment, settings, threads=2, depth=8) as frames:

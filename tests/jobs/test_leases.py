@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 
 import pytest
@@ -59,11 +58,13 @@ def test_many_claimers_never_get_the_same_unit(service):
     assert set(got.values()) == {1}
 
 
-def test_a_lease_that_ran_out_goes_to_another_and_the_first_cannot_publish(service):
+def test_a_lease_that_ran_out_goes_to_another_and_the_first_cannot_publish(service, clock):
     _job(service)
-    slow, quick = Leases(service.store, "slow", 0.05), Leases(service.store, "quick", 10)
+    slow, quick = Leases(service.store, "slow", 5, clock), Leases(service.store, "quick", 10, clock)
     first = slow.claim()
-    time.sleep(0.1)
+    clock.now += 4.9
+    assert quick.claim() is None
+    clock.now += 0.2
     second = quick.claim()
     assert (second.unit, second.attempt, second.fence) == (first.unit, 2, 2)
     with pytest.raises(LeaseLost):
@@ -75,14 +76,17 @@ def test_a_lease_that_ran_out_goes_to_another_and_the_first_cannot_publish(servi
     assert _get(service, Unit, first.unit).file == "file"
 
 
-def test_a_heartbeat_keeps_a_lease(service):
+def test_a_heartbeat_keeps_a_lease(service, clock):
     _job(service)
-    queue, other = Leases(service.store, "a", 0.3), Leases(service.store, "b", 0.3)
+    queue, other = Leases(service.store, "a", 30, clock), Leases(service.store, "b", 30, clock)
     lease = queue.claim()
     for _ in range(5):
-        time.sleep(0.1)
+        clock.now += 20
         queue.beat(lease, 1)
+        clock.now += 9
         assert other.claim() is None
+    clock.now += 22
+    assert other.claim().unit == lease.unit
 
 
 def test_progress_is_the_sum_over_a_jobs_units_and_moves_the_clock(service):
@@ -117,12 +121,12 @@ def test_a_short_video_does_not_wait_for_a_long_one(service):
     assert [one.claim().job, two.claim().job] == [long, short]
 
 
-def test_a_unit_whose_process_dies_each_time_ends_its_job_and_no_other(service):
+def test_a_unit_whose_process_dies_each_time_ends_its_job_and_no_other(service, clock):
     job, other = _job(service, "a"), _job(service, "b")
     for attempt in range(1, leases.MOST_ATTEMPTS + 1):
-        assert Leases(service.store, "dies", 0.01).claim().attempt == attempt
-        time.sleep(0.02)
-    assert Leases(service.store, "lives", 10).claim().job == other
+        assert Leases(service.store, "dies", 10, clock).claim().attempt == attempt
+        clock.now += 11
+    assert Leases(service.store, "lives", 10, clock).claim().job == other
     failed = _get(service, Job, job)
     assert (failed.state, failed.error_code) == (FAILED, "worker_lost")
 
@@ -139,6 +143,37 @@ def test_cancelling_ends_every_unit_and_takes_the_lease_away(service):
     assert queue.claim() is None
     with service.store.read() as session:
         assert leases.active_jobs(session) == set()
+
+
+def _finished(service, queue, lease):
+    with service.store.write() as session:
+        leases.finish(session, queue.publish(session, lease))
+
+
+def _cancelled(service, _queue, lease):
+    with service.store.write() as session:
+        leases.cancel(session, session.get(Job, lease.job))
+
+
+def _failed(_service, queue, lease):
+    queue.give_up(lease, "decode_failed", "It broke.")
+
+
+def _begun_again(service, queue, lease):
+    _failed(service, queue, lease)
+    with service.store.write() as session:
+        leases.restart(session, session.get(Job, lease.job), leases.PREPARE)
+
+
+@pytest.mark.parametrize("end", [_finished, _cancelled, _failed, _begun_again])
+def test_the_faces_of_a_preview_are_forgotten_as_soon_as_its_job_is_over(service, end):
+    job = _job(service)
+    queue = Leases(service.store, "a", 10)
+    lease = queue.claim()
+    queue.beat(lease, 1, preview={"faces": [{"box": [1, 2, 3, 4], "emotion": "happy"}]})
+    assert _get(service, Job, job).preview["faces"]
+    end(service, queue, lease)
+    assert _get(service, Job, job).preview is None
 
 
 def test_a_job_that_is_over_can_begin_again(service):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +15,13 @@ from visagram.cli import SAMPLE
 from visagram.core.edits import Merge, Rename, Split
 from visagram.errors import Conflict, EmptyInput, NotFound, StorageFull, TooLarge, UsageError
 from visagram.jobs import leases
-from visagram.jobs.model import LOCAL_OWNER, Blob, Entry, Output
+from visagram.jobs.model import LOCAL_OWNER, Blob, Entry, Output, Upload, Video
 from visagram.jobs.storage import annotated_file, size_of, view_folder
 from visagram.jobs.uploads import UNKNOWN, Wanted
 from visagram.jobs.videos import Labels, Who, shown_name
+from visagram.models.promotion import promote, rollback
+from visagram.settings import Settings
+from weights import write_linear
 
 ME, STRANGER = Who(LOCAL_OWNER), Who(999, "stranger")
 
@@ -164,6 +168,49 @@ def test_old_videos_go_after_the_days_that_were_set(tmp_path):
     upload(service, settings=None)
     assert service.videos.tidy() > 0
     assert _rows(service, Blob) == []
+    service.store.close()
+
+
+def test_videos_are_kept_for_days_and_not_for_hours(tmp_path):
+    service = open_service(tmp_path, keep_days=2)
+    ages = {upload(service, name=f"{age}.mp4", settings=None)[0]: age for age in (1, 47, 49)}  # hours
+    with service.store.write() as session:
+        for id, age in ages.items():
+            session.get(Video, id).created = time.time() - age * 3600
+    service.videos.tidy()
+    assert {ages[video.id] for video in _rows(service, Video)} == {1, 47}
+    service.store.close()
+
+
+def test_an_abandoned_upload_is_kept_for_hours_and_not_for_days(tmp_path):
+    service = open_service(tmp_path, upload_hours=2)
+    ages = {service.uploads.begin(ME, "a.mp4", 9, Wanted(None)): age for age in (0, 110, 130)}  # minutes
+    with service.store.write() as session:
+        for id, age in ages.items():
+            session.get(Upload, id).touched = time.time() - age * 60
+    service.videos.tidy()
+    assert {ages[row.id] for row in _rows(service, Upload)} == {0, 110}
+    service.store.close()
+
+
+def test_another_model_gives_another_result_and_the_model_before_the_one_before(tmp_path):
+    """A result is shared by all that decides it: the model's hash does, also where its name stays."""
+    service = open_service(tmp_path / "data", Settings(models=str(tmp_path / "models")))
+    models = service.settings.models_folder
+    video, _ = upload(service, settings=None)
+    first, _ = service.analyses.create(ME, video, SHORT)
+    promote(write_linear(tmp_path / "better.onnx"), models, "a test")
+    second, is_new = service.analyses.create(ME, video, SHORT)
+    assert is_new and second != first
+    assert service.analyses.create(ME, video, SHORT) == (second, False)
+    promote(write_linear(tmp_path / "best.onnx", seed=1), models, "a test")
+    third, is_new = service.analyses.create(ME, video, SHORT)
+    assert is_new and len(_rows(service, Output)) == 3
+    rollback(models)
+    assert service.analyses.create(ME, video, SHORT) == (second, False)
+    rollback(models)
+    assert service.analyses.create(ME, video, SHORT) == (first, False)
+    assert third not in (first, second)
     service.store.close()
 
 

@@ -27,9 +27,26 @@ def test_it_says_who_showed_what_and_when():
     assert " at 0:" in text and "of the measured time" in text
 
 
+def test_a_share_has_its_interval_where_there_is_one():
+    found = make_report().to_dict()
+    assert "neutral for 67 % (61 to 74 %)" in account(found, [])
+    share = found["people"][0]["shares"]["neutral"]
+    share["low"] = share["high"] = share["value"]
+    assert "neutral for 67 % of the measured time" in account(found, [])
+
+
 def test_nobody_and_somebody_unmeasured_are_said():
     assert "No face was found in it." in no_people().account()
     assert "clear enough to measure" in unusable_person().account()
+
+
+def test_times_that_are_not_the_files_own_are_said():
+    found = make_report().to_dict()
+    assert "times" not in account(found, [])
+    found["video"]["time_basis"] = "repaired"
+    assert "Some of its frame times were wrong and were put right by their neighbours." in account(found, [])
+    found["video"]["time_basis"] = "guessed"
+    assert "all times are guesses" in account(found, [])
 
 
 @pytest.mark.parametrize("name", UGLY_NAMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -190,6 +192,50 @@ def test_the_longest_bar_is_that_of_the_highest_expression() -> None:
     close = np.abs(in_colour(planes)[:, 186:].astype(int) - wanted).sum(axis=2) < 60
     assert close.any(axis=1).sum() >= 3
     assert 0.6 * 4.3 * 12 < close.sum(axis=1).max() < 0.9 * 4.3 * 12
+
+
+def runs_of_colour(picture: np.ndarray) -> list[list[tuple[str, int]]]:
+    """By line the stretches in an expression's colour, from left to right: which, and how many pixels."""
+    values = [int(PALETTE[name][1:], 16) for name in EXPRESSIONS]
+    palette = np.array([[value & 255, value >> 8 & 255, value >> 16] for value in values])
+    apart = np.abs(picture.astype(int)[:, :, None] - palette).sum(axis=-1)
+    nearest = np.where(apart.min(axis=-1) < 45, apart.argmin(axis=-1), -1)
+    lines = []
+    for line in nearest:
+        edges = np.flatnonzero(np.diff(line, prepend=-2)).tolist()
+        stretches = [(int(line[a]), b - a) for a, b in pairwise([*edges, len(line)])]
+        lines.append([(EXPRESSIONS[k], wide) for k, wide in stretches if k >= 0 and wide > 1])
+    return lines
+
+
+SHARES = np.float32([0.26, 0.1, 0.14, 0.06, 0.2, 0.09, 0.15])
+"""No two are the same."""
+
+
+def test_each_bar_is_as_long_as_its_share_and_in_the_colour_of_its_own_expression() -> None:
+    planes = blank(1600, 1600, 60)
+    faces = face((200, 200, 300, 300)).with_columns(posterior=SHARES[None])
+    Overlay(1600, 1600, {}, mixing(BT601, False, 2)).draw(planes, faces)
+    lines = runs_of_colour(in_colour(planes)[200:540, 510:960])
+    row = row_height(1600, 1600)
+    longest = {
+        name: max((wide, y) for y, line in enumerate(lines) for k, wide in line if k == name) for name in EXPRESSIONS
+    }
+    assert [longest[name][0] for name in EXPRESSIONS] == pytest.approx(SHARES * round(row * 4.3), abs=4)
+    assert np.diff([longest[name][1] for name in EXPRESSIONS]) == pytest.approx(row, abs=0.5 * row), "in order"
+
+
+def test_the_one_bar_of_a_small_panel_is_divided_in_order_and_in_the_expressions_own_colours() -> None:
+    where = [(60 + 200 * x, 20 + 130 * y, 30, 40) for x in range(4) for y in range(5)]
+    crowd = Observations.concatenate(face(box, person=k + 1) for k, box in enumerate(where))
+    planes = blank(800, 680, 60)
+    crowd = crowd.with_columns(posterior=np.tile(SHARES, (len(crowd), 1)))
+    Overlay(800, 680, {}, mixing(BT601, False, 2)).draw(planes, crowd)
+    lines = runs_of_colour(in_colour(planes)[:80, 97:210])  # the first panel
+    (bar,) = {tuple(name for name, _ in line) for line in lines if len(line) == 7}
+    assert bar == EXPRESSIONS
+    widths = next([wide for _, wide in line] for line in lines if len(line) == 7)
+    assert widths == pytest.approx(SHARES * (SMALL_PANEL[0] - 0.8) * row_height(800, 680), abs=4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (9, 9), (33, 21), (96, 64), (177, 145), (300, 2)])

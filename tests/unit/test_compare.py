@@ -105,6 +105,9 @@ def test_a_few_who_appear_in_both_do_not_make_pairs_but_are_named() -> None:
     found = compare(units("a", [0.1, 0.2, 0.3, 0.4, 0.5]) + units("b", [0.2]) + units("b", [0.3, 0.4, 0.1, 0.2], "q"))
     assert difference(found).test == "Welch t"
     assert any("1 who appear in both are treated as different" in note for note in found.notes)
+    two = units("b", [0.2, 0.3]) + units("b", [0.3, 0.4, 0.1], "q")
+    assert difference(compare(units("a", [0.1, 0.2, 0.3, 0.4, 0.5]) + two)).test == "Welch t", "two of five are few too"
+    assert difference(compare(units("a", [0.1]) + units("b", [0.2, 0.4]))).test != "paired t", "nor is one a pair"
 
 
 def test_every_pair_of_groups_is_compared() -> None:

@@ -15,7 +15,7 @@ from visagram.core.stages import Framing
 from visagram.core.types import EXPRESSIONS, Faces
 from visagram.errors import ModelError
 from visagram.media.crop import OpenCvCropper
-from visagram.models.card import Card, read_card
+from visagram.models.card import Card, open_session, read_card
 from visagram.models.catalog import EMBEDDING, find, open_classifier
 from weights import export_emotion, export_knowing_retinaface, export_retinaface
 
@@ -152,8 +152,11 @@ def knowing(deepface, tmp_path, monkeypatch):
     file = export_knowing_retinaface(tmp_path / "retinaface.onnx")
     card = Card("deepface-retinaface", "detection", file, hashlib.sha256(file.read_bytes()).hexdigest(), {})
     network = RetinaFaceNetwork(card, threads=1)
+    # Imported after ours, which chooses ONNX for both packages.
+    from retinaface.model.retinaface_onnx_model import RetinaFace as Network
+
     theirs = modeling.build_model("face_detector", "retinaface")
-    monkeypatch.setattr(theirs, "model", network._model)
+    monkeypatch.setattr(theirs, "model", Network(open_session(card, threads=1)))
     return network
 
 

@@ -22,7 +22,7 @@ from factories import (
     unusable_person,
     video_facts,
 )
-from visagram.core.types import EXPRESSIONS, Observations
+from visagram.core.types import EXPRESSIONS, Observations, ResultWarning
 from visagram.export import save
 from visagram.export.html import fragment, page
 from visagram.plots import LANE_PIXELS
@@ -120,6 +120,17 @@ def test_video_name_is_shown_as_it_is() -> None:
     assert ("title", "<img onerror=x>.mp4 · Visagram") in parsed.texts
 
 
+def test_a_face_is_shown_where_there_is_one_and_its_place_kept_where_there_is_none() -> None:
+    report = make_report()
+    ada, bob = report.people
+    parsed = Page(page(dataclasses.replace(report, people=(ada, dataclasses.replace(bob, thumbnail=b"")))))
+    shown = [attributes for attributes in parsed.all("img") if attributes.get("class") == "face"]
+    kept = [attributes for attributes in parsed.all("span") if attributes.get("class") == "face"]
+    assert len(shown) == len(kept) == 2, "beside the lane and in the card"
+    data = base64.b64encode(ada.thumbnail).decode()
+    assert {(each["alt"], each["src"]) for each in shown} == {("Face of Person 1", f"data:image/jpeg;base64,{data}")}
+
+
 def test_figure_is_json_that_cannot_end_its_script() -> None:
     html = page(make_report(names=["</script><!--<script>"]))
     data = re.search(r'<script type="application/json" id="figure">(.*?)</script>', html, re.DOTALL)
@@ -134,6 +145,14 @@ def test_lane_heads_stand_beside_their_lanes(html: str, parsed: Page) -> None:
     assert style and f"--lane:{LANE_PIXELS}px" in style
     margin = figure["layout"]["margin"]
     assert figure["layout"]["height"] - margin["t"] - margin["b"] == 2 * LANE_PIXELS
+    assert figure["layout"]["yaxis"]["showticklabels"] is False, "the names stand in the heads"
+    rail = re.search(r'<ol class="rail">(.*?)</ol>', html, re.DOTALL)
+    axis = figure["layout"]["yaxis"]
+    lanes = sorted(zip(axis["tickvals"], axis["ticktext"], strict=True), reverse=True)
+    assert rail and re.findall(r"<span>(.*?)</span>", rail[1]) == [name for _, name in lanes] == [
+        "Person 1",
+        "Person 2",
+    ]
 
 
 def test_page_says_what_was_seen(parsed: Page) -> None:
@@ -153,6 +172,29 @@ def test_page_says_what_was_seen(parsed: Page) -> None:
         "Article 5(1)(f)",
     ):
         assert words in parsed.text, words
+
+
+def test_warnings_are_a_list_of_sentences() -> None:
+    report = make_report()
+    warnings = (
+        ResultWarning("times_repaired", "The times of 12,000 frames were repaired.", 12_000, 480.0),
+        ResultWarning("stream_chosen", "The file holds two videos; stream 0 was analysed.", 1),
+    )
+    parsed = Page(page(dataclasses.replace(report, warnings=warnings)))
+    notice = [attributes for attributes in parsed.all("ul") if attributes.get("class") == "notice"]
+    assert [attributes["aria-label"] for attributes in notice] == ["Warnings"]
+    said = [text for tag, text in parsed.texts if tag == "li"]
+    assert [warning.message for warning in warnings] == said[:2]
+    assert "times_repaired" not in parsed.text and "480" not in parsed.text
+    assert "Warnings" not in page(report)
+
+
+def test_page_says_what_frame_times_rest_on_where_it_is_not_the_file_alone() -> None:
+    report = make_report()
+    for basis, said in (("repaired", "some frame times repaired"), ("guessed", "frame times guessed")):
+        facts = dataclasses.replace(report.video, time_basis=basis)
+        assert ("span", said) in Page(page(dataclasses.replace(report, video=facts))).texts
+    assert "frame times" not in Page(page(report)).text
 
 
 def test_page_says_how_much_was_unsure_and_what_that_is() -> None:

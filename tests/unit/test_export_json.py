@@ -14,14 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import TINY_JPEG, UGLY_NAMES, doubtful_report, make_report, no_people, one_frame, unusable_person
-from visagram.core.types import EXPRESSIONS
+from factories import (
+    SHA256,
+    TINY_JPEG,
+    UGLY_NAMES,
+    VIDEO_ID,
+    doubtful_report,
+    make_report,
+    no_people,
+    one_frame,
+    unnamed_content,
+    unusable_person,
+)
+from older import age
+from visagram.core.types import EXPRESSIONS, REPAIRED, ResultWarning, Shape
 from visagram.errors import OutputUnwritable, UsageError
 from visagram.export import CHOICES, FORMATS, save
-from visagram.export.json import SCHEMAS, dumps, report_dict, schema
+from visagram.export.json import SCHEMA_VERSION, SCHEMAS, dumps, report_dict, schema
+from visagram.export.stored import read_report_json
 from visagram.report import Report
 
-REPORTS = [make_report, doubtful_report, no_people, one_frame, unusable_person]
+REPORTS = [make_report, doubtful_report, no_people, one_frame, unusable_person, unnamed_content]
 
 
 def strict(text: str) -> object:
@@ -33,13 +46,16 @@ def strict(text: str) -> object:
     return json.loads(text, parse_constant=refuse)
 
 
-def valid(name: str, value: object) -> None:
-    jsonschema.Draft202012Validator(schema(name)).validate(value)
+def valid(name: str, value: object, version: str = SCHEMA_VERSION) -> None:
+    jsonschema.Draft202012Validator(schema(name, version)).validate(value)
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_published_schemas_are_valid_schemas(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema(name))
+def test_published_schemas_are_valid_schemas(name: str, version: str) -> None:
+    found = schema(name, version)
+    jsonschema.Draft202012Validator.check_schema(found)
+    assert found["$id"].endswith(f"{name}-{version}")
 
 
 @pytest.mark.parametrize("make", REPORTS)
@@ -50,6 +66,57 @@ def test_every_json_file_follows_its_schema(make, tmp_path: Path) -> None:
     valid("overall_statistics", strict((tmp_path / "overall_statistics.json").read_text("utf-8")))
     for person in report.people:
         valid("face_statistics", strict((tmp_path / f"face_{person.id}_statistics.json").read_text("utf-8")))
+
+
+def test_a_report_of_the_version_before_follows_the_schema_that_was_published_then(tmp_path: Path) -> None:
+    save(make_report(warnings=["2 damaged frames skipped; …"]), tmp_path, ["json", "parquet"])
+    age(tmp_path, "1.1")
+    valid("report", strict((tmp_path / "report.json").read_text("utf-8")), "1.1")
+    valid("overall_statistics", strict((tmp_path / "overall_statistics.json").read_text("utf-8")), "1.1")
+    valid("face_statistics", strict((tmp_path / "face_1_statistics.json").read_text("utf-8")), "1.1")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("make", REPORTS)
+def test_an_older_report_is_shown_in_the_form_of_today(make, version: str, tmp_path: Path) -> None:
+    save(make(), tmp_path, ["json", "parquet"])
+    found = read_report_json(age(tmp_path, version))
+    assert found["schema_version"] == SCHEMA_VERSION
+    valid("report", found)
+
+
+def test_video_names_its_content_and_what_is_known_of_the_file() -> None:
+    report = make_report()
+    upright = Shape(50, 2.0, "yuv420p", 360, 640, 368, 640, 90, False)
+    facts = dataclasses.replace(report.video, stream=2, time_basis=REPAIRED, shapes=(upright,))
+    video = report_dict(dataclasses.replace(report, video=facts))["video"]
+    assert (video["path"], video["sha256"], video["video_id"]) == ("/videos/talk.mp4", SHA256, VIDEO_ID)
+    assert (video["stream"], video["time_basis"]) == (2, "repaired")
+    assert video["shapes"] == [dataclasses.asdict(upright)]
+    valid("report", report_dict(dataclasses.replace(report, video=facts)))
+    unknown = report_dict(unnamed_content())["video"]
+    assert (unknown["sha256"], unknown["video_id"]) == (None, None)
+
+
+def test_warnings_are_objects_with_a_code_for_programs() -> None:
+    repaired = ResultWarning("times_repaired", "The times of 2 frames were repaired.", 2, 0.08)
+    chosen = ResultWarning("stream_chosen", "The file holds two videos; stream 0 was analysed.", 1)
+    content = report_dict(dataclasses.replace(make_report(), warnings=(repaired, chosen)))
+    assert content["warnings"] == [
+        {
+            "code": "times_repaired",
+            "message": "The times of 2 frames were repaired.",
+            "count": 2,
+            "seconds": 0.08,
+        },
+        {
+            "code": "stream_chosen",
+            "message": "The file holds two videos; stream 0 was analysed.",
+            "count": 1,
+            "seconds": None,
+        },
+    ]
+    valid("report", content)
 
 
 def test_schema_refuses_a_field_that_is_not_documented() -> None:
@@ -74,6 +141,7 @@ def test_files_of_a_report_with_two_people(tmp_path: Path) -> None:
 def test_overall_statistics_count_people(tmp_path: Path) -> None:
     save(make_report(), tmp_path, ["json"])
     assert strict((tmp_path / "overall_statistics.json").read_text("utf-8")) == {
+        "video_id": VIDEO_ID,
         "total_frames_processed": 100,
         "total_faces_detected": 2,
         "faces": [1, 2],
@@ -86,7 +154,7 @@ def test_face_statistics_hold_the_contract(tmp_path: Path) -> None:
     save(make_report(), tmp_path, ["json"])
     first = strict((tmp_path / "face_1_statistics.json").read_text("utf-8"))
     assert isinstance(first, dict)
-    assert first["face_id"] == 1
+    assert (first["video_id"], first["face_id"]) == (VIDEO_ID, 1)
     assert first["most_common_emotion"] == "neutral"
     assert first["emotion_counts"] == dict.fromkeys(EXPRESSIONS, 0) | {"happy": 30, "neutral": 60}
     assert first["total_frames_processed"] == sum(first["emotion_counts"].values()) == 90
@@ -144,7 +212,7 @@ def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
 def test_text_ends_with_a_newline_and_is_indented_by_two(tmp_path: Path) -> None:
     save(make_report(), tmp_path, ["json"])
     text = (tmp_path / "report.json").read_text("utf-8")
-    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.1",\n')
+    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.2",\n')
     assert text.endswith("}\n")
 
 

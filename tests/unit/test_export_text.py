@@ -21,10 +21,10 @@ from factories import (
     unusable_person,
     video_facts,
 )
-from visagram.core.types import EXPRESSIONS, Share
+from visagram.core.types import EXACT, EXPRESSIONS, GUESSED, REPAIRED, Share
 from visagram.export import save
 from visagram.export.vtt import FLICKER, cues
-from visagram.export.words import clock, headline, interval, moment, percent, printable, size
+from visagram.export.words import clock, headline, interval, moment, percent, printable, size, spent
 
 HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
@@ -84,6 +84,23 @@ def test_file_is_webvtt_with_voices_in_time_order(tmp_path) -> None:
     assert starts == sorted(starts) and len(starts) == 4
 
 
+def test_cues_of_a_long_video_have_hours(tmp_path) -> None:
+    rows = observations(1, range(150), [HAPPY] * 50 + [-3] * 50 + [SAD] * 50)
+    later = np.repeat([59 * 60 + 59.0, 0.0, 2 * 3600 + 3 * 60 + 4.0], 50)
+    facts = video_facts(frames=200_000)
+    text = vtt_text(report_of(rows.with_columns(time=rows.time + later), facts), tmp_path)
+    assert re.findall(r"^.* --> .*$", text, re.MULTILINE) == [
+        "00:59:59.000 --> 01:00:01.000",
+        "02:03:08.000 --> 02:03:10.000",
+    ]
+
+
+def test_cues_beyond_ten_hours_keep_every_digit(tmp_path) -> None:
+    rows = observations(1, range(50), [HAPPY] * 50)
+    text = vtt_text(report_of(rows.with_columns(time=rows.time + 123 * 3600 + 4.5), video_facts()), tmp_path)
+    assert "123:00:04.500 --> 123:00:06.500\n<v Person 1>happy</v>" in text
+
+
 def test_names_cannot_break_the_file(tmp_path) -> None:
     text = vtt_text(make_report(names=["A --> B <i>\n\nNOTE &", "\udce9"]), tmp_path)
     assert "<v A --&gt; B &lt;i&gt;  NOTE &amp;>happy</v>" in text
@@ -105,10 +122,31 @@ def test_summary_says_who_when_and_what() -> None:
     assert lines[-1] == "Warning: 2 frames were damaged."
 
 
+@pytest.mark.parametrize(
+    ("basis", "said"),
+    [(EXACT, "frames/s, h264, 4.2 MB"), (REPAIRED, "some frame times repaired"), (GUESSED, "frame times guessed")],
+)
+def test_summary_says_what_frame_times_rest_on_where_it_is_not_the_file_alone(basis: str, said: str) -> None:
+    report = make_report()
+    found = dataclasses.replace(report, video=dataclasses.replace(report.video, time_basis=basis))
+    assert found.summary().splitlines()[0].endswith(said)
+
+
 def test_summary_says_what_was_unsure() -> None:
     lines = doubtful_report().summary().splitlines()
     assert "  unsure 11 % (best expression below 50 %)" in lines
     assert "unsure" not in make_report().summary()
+
+
+def test_only_time_that_there_was_is_named() -> None:
+    sure, doubtful = make_report().people[0], doubtful_report().people[0]
+    assert [(kind, round(seconds, 2)) for kind, _, seconds in spent(sure)] == [("measured", 3.6), ("turned", 0.4)]
+    assert [(kind, round(seconds, 2)) for kind, _, seconds in spent(doubtful)] == [
+        ("measured", 3.2),
+        ("unsure", 0.4),
+        ("turned", 0.4),
+    ]
+    assert [kind for kind, _, _ in spent(unusable_person().people[0])] == ["too_small"]
 
 
 def test_summary_of_nobody_and_of_somebody_never_measured() -> None:

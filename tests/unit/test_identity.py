@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import make_track
@@ -85,6 +86,119 @@ def test_the_threshold_decides_how_alike_one_person_is(threshold, people):
     vectors = np.float32([[1, 0], [0.6, 0.8]])
     tracks = [dataclasses.replace(make_track(k, k), embedding=vector) for k, vector in enumerate(vectors)]
     assert len(group_people(tracks, apart[:2, :2], threshold)) == people
+
+
+def as_one_would_write_it(tracks, together, threshold):
+    """Join the two groups that are most alike until none are: cubic, and what `group_people` did until version 0.1.0.
+
+    Of several pairs that are equally alike the first in the order of rows, then of columns, is joined.
+    """
+    groups = [[k] for k in range(len(tracks))]
+    sums = np.full((len(tracks), len(tracks)), -1.0)
+    known = [k for k, track in enumerate(tracks) if track.embedding is not None]
+    if known:
+        vectors = np.stack([tracks[k].embedding for k in known]).astype(np.float64)
+        sums[np.ix_(known, known)] = vectors @ vectors.T
+    sizes = np.ones(len(tracks))
+    forbidden = together > SHARED_FRAMES
+    np.fill_diagonal(forbidden, True)
+    while len(tracks) > 1:
+        means = np.where(forbidden, -np.inf, sums / np.outer(sizes, sizes))
+        a, b = (int(k) for k in np.unravel_index(int(means.argmax()), means.shape))
+        if means[a, b] < threshold:
+            break
+        groups[a] += groups[b]
+        groups[b] = []
+        sums[a] += sums[b]
+        sums[:, a] += sums[:, b]
+        sizes[a] += sizes[b]
+        forbidden[a] |= forbidden[b]
+        forbidden[:, a] |= forbidden[:, b]
+        forbidden[b] = forbidden[:, b] = True
+    groups = [sorted(group) for group in groups if group]
+    return sorted(groups, key=lambda group: min((tracks[k].first_frame, tracks[k].track) for k in group))
+
+
+@st.composite
+def casts(draw):
+    """Tracks, and which were seen together: any number of people, portraits that scatter little or so much that nobody
+    is like anybody, exact copies, so that many pairs are equally alike, and tracks without a portrait."""
+    count = draw(st.integers(0, 70))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    width, people = draw(st.sampled_from([1, 2, 16, 128])), draw(st.integers(1, 8))
+    if draw(st.booleans()):
+        faces = random.normal(size=(people, width))
+    else:
+        # Whole numbers: their sums are exact, whatever the order.
+        faces = np.eye(width)[random.integers(0, width, people)] * random.choice([-1, 1], (people, 1))
+    scatter = draw(st.sampled_from([0.0, 0.1, 0.3, 1.0, 3.0]))
+    vectors = faces[random.integers(0, people, count)] + random.normal(0, 1, (count, width)) * scatter
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unknown = random.random(count) < draw(st.sampled_from([0.0, 0.2, 1.0]))
+    first = random.integers(0, 5, count)
+    tracks = [
+        dataclasses.replace(
+            make_track(k, int(first[k])), embedding=None if unknown[k] else vectors[k].astype(np.float32)
+        )
+        for k in range(count)
+    ]
+    together = np.triu(random.random((count, count)) < draw(st.sampled_from([0.0, 0.03, 0.5, 1.0])), 1)
+    shared = together * random.integers(1, 2 * SHARED_FRAMES, (count, count))
+    return tracks, shared + shared.T
+
+
+@given(casts(), st.one_of(st.sampled_from([-1.0, 0.0, 0.363, THRESHOLD, 1.0]), st.floats(-1, 1)))
+@settings(max_examples=400)
+def test_the_groups_are_those_of_joining_the_most_alike_again_and_again(cast, threshold):
+    tracks, together = cast
+    assert group_people(tracks, together, threshold) == as_one_would_write_it(tracks, together, threshold)
+
+
+@pytest.mark.parametrize("scatter", [0.05, 0.12, 0.3])
+def test_the_groups_of_a_film_are_those_of_joining_the_most_alike_again_and_again(scatter):
+    random = np.random.default_rng(0)
+    tracks, together = _film(random, 300, 40, scatter)
+    assert group_people(tracks, together, 0.363) == as_one_would_write_it(tracks, together, 0.363)
+
+
+def _film(random, count, people, scatter):
+    """Tracks of a film, of which every tenth was seen together with its neighbour."""
+    faces = random.normal(size=(people, 128))
+    faces /= np.linalg.norm(faces, axis=1, keepdims=True)
+    vectors = faces[random.integers(0, people, count)] + random.normal(0, scatter, (count, 128))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    tracks = [
+        dataclasses.replace(make_track(k, 10 * k), embedding=vector.astype(np.float32))
+        for k, vector in enumerate(vectors)
+    ]
+    together = np.zeros((count, count), np.int32)
+    one = np.arange(0, count - 1, 10)
+    together[one, one + 1] = together[one + 1, one] = 50
+    return tracks, together
+
+
+def _seconds(*counts, runs=1):
+    """Of the processor for so many tracks each, in the best of some runs, in turn, so that all see the same machine."""
+    films = [_film(np.random.default_rng(0), count, 20, 0.06) for count in counts]
+    best = [np.inf] * len(films)
+    for _ in range(runs):
+        for k, (tracks, together) in enumerate(films):
+            began = time.process_time()
+            group_people(tracks, together, 0.363)
+            best[k] = min(best[k], time.process_time() - began)
+    return best
+
+
+def test_the_tracks_of_a_long_film_take_no_minutes():
+    # 0.3 s where this was written; joining them as one would write it took 32 s.
+    assert _seconds(1500)[0] < 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1250, 2048, 2500])
+def test_twice_the_tracks_take_little_more_than_four_times_as_long(count):
+    once, twice = _seconds(count, 2 * count, runs=5)
+    assert twice <= 4.5 * once
 
 
 def test_nobody_is_no_people():

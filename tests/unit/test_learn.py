@@ -76,34 +76,51 @@ def test_another_seed_gives_another_model(sheets, run, tmp_path):
 
 
 KILLED = """
-import dataclasses, os, sys, torch
+import dataclasses, json, os, sys, torch
 from pathlib import Path
 from visagram.learn.recipes import RECIPES
 from visagram.learn.train import train
-stop, every = int(sys.argv[3]), float(sys.argv[4])
-def progress(stage, completed, total):
-    if completed == stop:
-        os._exit(9)
-torch.set_num_threads(int(sys.argv[5]))
+sheets, threads, runs = json.loads(sys.argv[1])
+torch.set_num_threads(threads)
 recipe = dataclasses.replace(RECIPES["tiny"], batch=8)
-train(Path(sys.argv[1]), Path(sys.argv[2]), recipe, progress, checkpoint_seconds=every)
+for folder, stop, every in runs:
+    def progress(stage, completed, total):
+        if completed == stop:
+            os._exit(9)
+    # A process of its own, which has loaded everything already.
+    child = os.fork()
+    if not child:
+        train(Path(sheets), Path(folder), recipe, progress, checkpoint_seconds=every)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 """
+KILLS = {"at an epoch's end": (11, 1000.0, 8), "often": (11, 0.0, 11), "early": (5, 0.0, 5)}
+"""Runs by how often they keep a checkpoint: the step of their death, seconds between checkpoints, the step kept."""
 
 
-@pytest.mark.parametrize(("stop", "every", "kept"), [(11, 1000.0, 8), (11, 0.0, 11), (5, 0.0, 5)])
-def test_a_run_that_was_killed_goes_on_to_the_same_end(sheets, run, tmp_path, stop, every, kept):
-    """From the last epoch's end, or from within an epoch where checkpoints are written more often."""
+@pytest.fixture(scope="module")
+def killed(sheets, tmp_path_factory):
+    """The folders of runs that were killed, by their names in `KILLS`."""
+    folders = {name: tmp_path_factory.mktemp("killed") for name in KILLS}
+    runs = [(str(folders[name]), stop, every) for name, (stop, every, _) in KILLS.items()]
     # The order of sums depends on the number of threads.
-    arguments = [sheets, tmp_path, str(stop), str(every), str(torch.get_num_threads())]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
-    assert killed.returncode == 9
-    assert _state(tmp_path)[1]["step"] == kept
-    assert not (tmp_path / "visagram-emotion.onnx").exists()
+    asked = json.dumps([str(sheets), torch.get_num_threads(), runs])
+    subprocess.run([sys.executable, "-c", KILLED, asked], check=True)
+    return folders
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+@pytest.mark.parametrize("name", KILLS)
+def test_a_run_that_was_killed_goes_on_to_the_same_end(sheets, run, killed, name):
+    """From the last epoch's end, or from within an epoch where checkpoints are written more often."""
+    folder, kept = killed[name], KILLS[name][2]
+    assert _state(folder)[1]["step"] == kept
+    assert not (folder / "visagram-emotion.onnx").exists()
     steps = []
-    train(sheets, tmp_path, TINY, lambda stage, completed, total: steps.append((completed, total)))
+    train(sheets, folder, TINY, lambda stage, completed, total: steps.append((completed, total)))
     assert steps[0] == (kept + 1, 16)
-    _identical(run, tmp_path)
-    assert (tmp_path / "visagram-emotion.onnx").read_bytes() == (run / "visagram-emotion.onnx").read_bytes()
+    _identical(run, folder)
+    assert (folder / "visagram-emotion.onnx").read_bytes() == (run / "visagram-emotion.onnx").read_bytes()
 
 
 def test_a_finished_run_is_exported_again_without_training(sheets, run):

@@ -89,7 +89,7 @@ def decoders() -> int:
 
 
 def opened(path: Path, depth: int = 3) -> tuple[SegmentFrames, Segment]:
-    facts, timeline = probe(path, Settings())
+    facts, timeline, _ = probe(path, Settings())
     segment = plan(timeline, 0, None, None)[0]
     return SegmentFrames(path, facts, timeline, segment, Settings(), threads=1, depth=depth), segment
 
@@ -122,7 +122,7 @@ def test_an_error_of_the_reader_ends_the_decoding_thread() -> None:
 
 def test_a_file_that_vanishes_between_probe_and_decoding_is_an_error_for_the_reader(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", numbered(64, 48, 5))
-    facts, timeline = probe(clip, Settings())
+    facts, timeline, _ = probe(clip, Settings())
     clip.unlink()
     segment = plan(timeline, 0, None, None)[0]
     with (
@@ -198,5 +198,5 @@ def test_a_container_whose_packets_hold_no_picture_has_no_frames(tmp_path: Path)
 
 
 def test_a_looped_sample_is_as_long_as_its_turns(tmp_path: Path) -> None:
-    facts, _ = probe(loop_sample(tmp_path / "a.mp4", 3), Settings())
+    facts, *_ = probe(loop_sample(tmp_path / "a.mp4", 3), Settings())
     assert facts.frames == 3 * 765

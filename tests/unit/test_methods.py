@@ -72,6 +72,17 @@ def test_it_says_what_unsure_means_and_how_much_was() -> None:
     assert "was unsure" not in methods_text([doubtful]), "a report of an older version does not say"
 
 
+def test_it_says_where_frame_times_are_not_the_files_own() -> None:
+    exact, repaired, guessed = report(), copy.deepcopy(report()), copy.deepcopy(report())
+    repaired["video"]["time_basis"], guessed["video"]["time_basis"] = "repaired", "guessed"
+    text = methods_text([exact, repaired, repaired, guessed])
+    assert "Some frame times of 2 videos were repaired from those of neighbouring frames." in text
+    assert "The frame times of 1 video follow from an assumed frame rate." in text
+    assert "frame times" not in methods_text([exact])
+    exact["video"]["time_basis"] = None
+    assert "frame times" not in methods_text([exact]), "a report of an older version does not say"
+
+
 def test_a_smoothed_timeline_is_said_to_be_drawn_only() -> None:
     assert "smoothed" not in methods_text([report()])
     text = methods_text([report(smooth=2.0)])

@@ -85,6 +85,47 @@ def test_only_measured_faces_of_decent_quality_count() -> None:
     assert moments(rows, [2]) == moments(Observations.empty(), []) == []
 
 
+def test_every_moment_of_everybody_is_listed_once() -> None:
+    """Two people show two expressions in turn, ten seconds each: four stretches, and what is strongest in each."""
+    tops = {1: [0.95, 0.9, 0.85, 0.8], 2: [0.75, 0.7, 0.65, 0.6]}
+    parts = []
+    for person, strengths in tops.items():
+        labels = [label for k in range(4) for label in [(HAPPY, SAD)[k % 2]] * 250]
+        strength = [s for top in strengths for s in bump(250, 125, top)]
+        parts.append(rows_of(shown(labels, strength), person))
+    found = moments(Observations.concatenate(parts), [1, 2])
+    # Each stretch also has weaker peaks far from its middle; the strongest is at its middle.
+    peaks = [m for m in found if abs(m.time % 10 - 5) < 0.1]
+    assert [(m.person, m.emotion, round(m.time), round(m.start), round(m.end)) for m in peaks] == [
+        (1, "happy", 5, 0, 10),
+        (1, "sad", 15, 10, 20),
+        (1, "happy", 25, 20, 30),
+        (1, "sad", 35, 30, 40),
+        (2, "happy", 5, 0, 10),
+        (2, "sad", 15, 10, 20),
+        (2, "happy", 25, 20, 30),
+        (2, "sad", 35, 30, 40),
+    ]
+    assert [m.probability for m in peaks] == pytest.approx([*tops[1], *tops[2]], abs=0.02)
+    assert [m.probability for m in found] == sorted((m.probability for m in found), reverse=True)
+
+
+def test_of_peaks_that_are_close_together_the_strongest_is_the_moment() -> None:
+    """Three peaks within two seconds, the middle one the strongest; and far from them a weaker one."""
+    strength = np.maximum.reduce([bump(250, at, top, 6) for at, top in ((20, 0.7), (45, 0.9), (70, 0.8), (200, 0.65))])
+    found = moments(rows_of(shown([HAPPY] * 250, strength.tolist())), [1])
+    assert [round(m.time * 25) for m in found[:2]] == [45, 200]
+    assert found[0].probability > 0.8
+
+
+def test_as_many_moments_as_were_asked_for_the_strongest_of_each_expression() -> None:
+    strength = [s for top in (0.7, 0.9, 0.6, 0.8) for s in bump(250, 125, top)]
+    found = moments(rows_of(shown([HAPPY] * 1000, strength)), [1], most=2)
+    assert [round(m.time) for m in found] == [15, 35]
+    assert [round(m.time) for m in moments(rows_of(shown([HAPPY] * 1000, strength)), [1], most=1)] == [15]
+    assert moments(rows_of(shown([HAPPY] * 1000, strength)), [1], most=0) == []
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 400), st.sampled_from([0.2, 1.0, 25.0, 60.0]))
 def test_moments_of_any_series_keep_their_promises(seed: int, frames: int, rate: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import JPEG, PICTURE, Actor, BrightnessClassifier, FakeStages, KnowingDetector, World, moving, still
+from fakes import JPEG, Actor, BrightnessClassifier, FakeStages, KnowingDetector, World, moving, stages_of, still
 from visagram.core.pipeline import PORTRAITS, Stretch
 from visagram.core.stages import Framing
 from visagram.core.tracking import BIRTH
@@ -19,7 +19,7 @@ EVERY, BATCH = 5, 20
 
 def _run(world, every=EVERY, batch=BATCH):
     parts = FakeStages(world)
-    stretch = Stretch(parts.world.frames(), parts.stages(), picture=PICTURE, every=every, batch=batch)
+    stretch = Stretch(parts.world.frames(), stages_of(parts.stages()), every=every, batch=batch)
     rounds = list(stretch)
     return Observations.concatenate(rounds), stretch.tracks(), parts, rounds
 
@@ -62,7 +62,7 @@ def test_a_classifier_that_wants_boxes_gets_them_in_colour_and_only_where_a_face
     small = Actor(still(20, 20, 10), range(10, 30))
     parts = FakeStages(World(40, [Actor(still(100, 80, 64)), small]))
     parts.classifier = BrightnessClassifier(Framing(aligned=False))
-    stretch = Stretch(parts.world.frames(), parts.stages(), picture=PICTURE, every=EVERY, batch=BATCH)
+    stretch = Stretch(parts.world.frames(), stages_of(parts.stages()), every=EVERY, batch=BATCH)
     rows = Observations.concatenate(list(stretch))
     usable = rows.reason == Reason.NONE
     assert 0 < usable.sum() < len(rows)
@@ -110,7 +110,7 @@ def test_interpolation_goes_by_time_and_not_by_number_of_frames():
     for k in range(1, 5):
         frames[k] = dataclasses.replace(frames[k], time=frames[5].time - frames[5 - k].time / 100)
     parts = FakeStages(world)
-    rows = Observations.concatenate(Stretch(frames, parts.stages(), picture=PICTURE, every=EVERY, batch=BATCH))
+    rows = Observations.concatenate(Stretch(frames, stages_of(parts.stages()), every=EVERY, batch=BATCH))
     np.testing.assert_allclose(rows.box[:, 0], 40 + 50 * rows.time, atol=1e-3)
 
 
@@ -221,7 +221,7 @@ def test_each_track_gets_a_vector_of_unit_length_and_a_picture():
 
 def test_an_analysis_that_is_abandoned_half_way_still_has_tracks():
     parts = FakeStages(World(200, [Actor(still(100, 80))]))
-    stretch = Stretch(parts.world.frames(), parts.stages(), picture=PICTURE, every=EVERY, batch=BATCH)
+    stretch = Stretch(parts.world.frames(), stages_of(parts.stages()), every=EVERY, batch=BATCH)
     first = next(iter(stretch))
     assert stretch.tracks()[0].last_frame == first.frame[-1]
 
@@ -236,7 +236,7 @@ def test_frames_are_taken_one_round_at_a_time():
             yield frame
 
     parts = FakeStages(World(500, [Actor(still(100, 80))]))
-    rounds = iter(Stretch(counted(parts.world.frames()), parts.stages(), picture=PICTURE, every=EVERY, batch=BATCH))
+    rounds = iter(Stretch(counted(parts.world.frames()), stages_of(parts.stages()), every=EVERY, batch=BATCH))
     next(rounds)
     assert taken <= BATCH + 1
     next(rounds)
@@ -246,7 +246,7 @@ def test_frames_are_taken_one_round_at_a_time():
 def _run_with_closeup(world):
     parts = FakeStages(world)
     coarser = KnowingDetector(world.faces, smallest=20), KnowingDetector(world.faces, smallest=40)
-    stretch = Stretch(world.frames(), parts.stages(*coarser), picture=PICTURE, every=EVERY, batch=BATCH)
+    stretch = Stretch(world.frames(), stages_of(parts.stages(*coarser)), every=EVERY, batch=BATCH)
     return Observations.concatenate(stretch), parts.detector.looks, [detector.looks for detector in coarser]
 
 

@@ -21,6 +21,7 @@ from visagram.core.bins import MAX_BINS, bin_person, runs
 from visagram.core.certainty import unsure
 from visagram.core.types import EXPRESSIONS, Observations
 from visagram.plots import PALETTE, PATTERNS, distribution, timeline
+from visagram.plots.timeline import LANE
 
 HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
@@ -33,6 +34,17 @@ def stretches(trace: go.Scatter) -> list[tuple[float, float]]:
     """(start, end) in seconds of each polygon of an area."""
     x = np.asarray(trace.x) / 1000 - 86_400
     return [(round(x[a:b].min(), 2), round(x[a:b].max(), 2)) for a, b in runs(~np.isnan(x))]
+
+
+def heights(figure: go.Figure, trace: go.Scatter) -> list[tuple[str, tuple[float, float]]]:
+    """Whose lane each polygon of an area lies in, and its (start, end) in seconds."""
+    names = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
+    found = []
+    for (a, b), when in zip(runs(~np.isnan(np.asarray(trace.x))), stretches(trace), strict=True):
+        low, high = min(trace.y[a:b]), max(trace.y[a:b])
+        (whose,) = [name for middle, name in names.items() if middle - LANE / 2 <= low <= high <= middle + LANE / 2]
+        found.append((whose, when))
+    return found
 
 
 def test_palette_has_a_colour_and_a_second_cue_for_each_expression() -> None:
@@ -71,6 +83,19 @@ def test_gaps_are_real() -> None:
     """Person 1 turns away from 1.2 to 1.6 s, person 2 is absent from 1.6 to 2.8 s and blurred from 3.6 s."""
     trace = areas(timeline(make_report()))["neutral"]
     assert stretches(trace) == [(0.0, 1.2), (1.6, 4.0), (0.4, 1.6), (2.8, 3.6)]
+
+
+def test_everybody_is_drawn_in_the_lane_with_their_name() -> None:
+    figure = timeline(make_report(names=["Ada", "Bob"]))
+    ada, bob = [("Ada", (0.0, 1.2)), ("Ada", (1.6, 4.0))], [("Bob", (0.4, 1.6)), ("Bob", (2.8, 3.6))]
+    for trace in areas(figure).values():
+        assert heights(figure, trace) == [*ada, *bob]
+    hover = [trace for trace in figure.data if trace.hovertemplate]
+    labels = [trace for trace in figure.data if trace.meta == "labels"]
+    middles = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
+    for name, theirs, words in zip(("Ada", "Bob"), hover, labels, strict=True):
+        assert theirs.hovertemplate.startswith(f"{name}:") and theirs.y == pytest.approx(middles[name])
+        assert all(middles[name] + LANE / 2 <= y < middles[name] + LANE for y in words.y), "above the lane"
 
 
 def test_areas_of_one_lane_stack_to_its_height() -> None:
@@ -183,6 +208,12 @@ def test_distribution_has_bars_with_intervals() -> None:
     assert bars.x[happy] == pytest.approx(100 / 3)
     assert bars.error_x.array[happy] == pytest.approx(7)
     assert bars.error_x.arrayminus[happy] == pytest.approx(6)
+
+
+def test_each_bar_is_in_the_colour_and_pattern_of_its_own_expression() -> None:
+    (bars,) = distribution(make_report().people[0]).data
+    shown = zip(bars.y, bars.marker.color, bars.marker.pattern.shape, bars.hovertext, strict=True)
+    assert list(shown) == [(name, PALETTE[name], PATTERNS[name], name) for name in reversed(EXPRESSIONS)]
 
 
 def test_distribution_of_nothing_says_so() -> None:

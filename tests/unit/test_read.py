@@ -21,18 +21,21 @@ from factories import (
     observations,
     one_frame,
     report_of,
+    unnamed_content,
     unusable_person,
     video_facts,
 )
-from visagram.core.types import Observations, Reason
+from older import age
+from visagram.core.types import GUESSED, REPAIRED, Observations, Reason, ResultWarning, Shape
 from visagram.errors import DataError
 from visagram.export import save
-from visagram.export.read import read_report
+from visagram.export.json import report_dict
+from visagram.export.read import UNKNOWN_STREAM, read_report
 from visagram.report import Report, open_report
 
 
 def saved(report: Report, folder: Path) -> Path:
-    save(report, folder, ["json", "parquet"])
+    save(report, folder, ["json", "parquet"], overwrite=True)
     return folder
 
 
@@ -46,7 +49,7 @@ def assert_equal(found: Report, expected: Report) -> None:
         np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
 
 
-@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, one_frame, unusable_person])
+@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, one_frame, unusable_person, unnamed_content])
 def test_round_trip(make, tmp_path: Path) -> None:
     assert_equal(open_report(saved(make(), tmp_path)), make())
 
@@ -57,8 +60,26 @@ def test_round_trip_of_ugly_names(name: str, tmp_path: Path) -> None:
     assert_equal(read_report(saved(report, tmp_path)), report)
 
 
+def turned_phone() -> Report:
+    """A file of two videos, of which the second was analysed: two shapes, some times repaired."""
+    report = make_report()
+    upright = Shape(50, 2.0, "yuv420p", 360, 640, 368, 640, 90, False)
+    lying = dataclasses.replace(upright, frame=0, time=0.0, width=640, height=360, rotation=0)
+    facts = dataclasses.replace(report.video, stream=1, time_basis=REPAIRED, shapes=(lying, upright))
+    warnings = (
+        ResultWarning("times_repaired", "The times of 12 frames were repaired.", 12, 0.48),
+        ResultWarning("streams_left_out", "Stream 1 was analysed; the file holds another video, stream 0.", 1),
+    )
+    return dataclasses.replace(report, video=facts, warnings=warnings)
+
+
+def test_round_trip_of_what_was_repaired_and_chosen(tmp_path: Path) -> None:
+    assert_equal(open_report(saved(turned_phone(), tmp_path)), turned_phone())
+
+
 _floats = st.floats(0, 1e6, width=32)
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_warnings = st.builds(ResultWarning, _text, _text, st.integers(0, 1 << 40), st.none() | _floats)
 
 
 @st.composite
@@ -73,19 +94,28 @@ def reports(draw: st.DrawFn) -> Report:
     posterior = rows.posterior * np.float32(draw(st.floats(0.5, 1, width=32)))
     nowhere = np.full_like(rows.landmarks, np.nan) if draw(st.booleans()) else rows.landmarks
     rate = draw(st.fractions(1, 240, max_denominator=1001))
-    facts = dataclasses.replace(video_facts(draw(_text)), rate=rate, duration=Fraction(501) / rate)
-    made = report_of(
-        rows.with_columns(posterior=posterior, landmarks=nowhere), facts, draw(st.lists(_text, max_size=2))
-    )
+    basis, path = draw(st.sampled_from(["exact", REPAIRED, GUESSED])), draw(_text)
+    named = dataclasses.replace(video_facts(draw(_text)), time_basis=basis, path=path)
+    facts = dataclasses.replace(named, rate=rate, duration=Fraction(501) / rate)
+    made = report_of(rows.with_columns(posterior=posterior, landmarks=nowhere), facts)
     totals = dataclasses.replace(made.totals, duration=draw(_floats), coverage=draw(st.floats(0, 1)))
     named = tuple(dataclasses.replace(person, name=draw(_text), screen_time=draw(_floats)) for person in made.people)
-    return dataclasses.replace(made, people=named, totals=totals)
+    warnings = tuple(draw(st.lists(_warnings, max_size=2)))
+    return dataclasses.replace(made, people=named, totals=totals, warnings=warnings)
 
 
 @given(reports())
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trip_of_any_report(tmp_path_factory: pytest.TempPathFactory, report: Report) -> None:
     assert_equal(read_report(saved(report, tmp_path_factory.mktemp("report"))), report)
+
+
+def test_rows_of_nobody_beside_those_of_everybody_are_read(tmp_path: Path) -> None:
+    report = make_report()
+    person = report.observations.person.copy()
+    person[:5] = 0
+    both = dataclasses.replace(report, observations=report.observations.with_columns(person=person))
+    assert read_report(saved(both, tmp_path)).observations.person[:5].tolist() == [0] * 5
 
 
 def test_numbers_that_do_not_exist_come_back_as_nan(tmp_path: Path) -> None:
@@ -132,6 +162,8 @@ HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
     (("people",), {}, "people"),
     (("people", 0), "x", "object"),
     (("people", 0, "id"), -1, "id"),
+    (("people", 0, "id"), 0, "'id' is not between 1 and 2147483647"),
+    (("people", 0, "id"), 2**31, "'id' is not between 1 and 2147483647"),
     (("people", 0, "id"), True, "id"),
     (("people", 0, "thumbnail"), "../../../etc/passwd", "thumbnail"),
     (("people", 0, "thumbnail"), "/etc/passwd", "thumbnail"),
@@ -139,6 +171,7 @@ HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
     (("people", 0, "segments"), [[1]], "segments"),
     (("people", 0, "segments"), [[1, "2"]], "segments"),
     (("people", 0, "tracks"), ["1"], "tracks"),
+    (("people", 0, "tracks"), [7, "1"], "tracks"),
     (("people", 0, "screen_time"), "long", "screen_time"),
     (("people", 0, "screen_time"), 10**400, "screen_time"),
     (("people", 0, "frames_seen"), 10**30, "frames_seen"),
@@ -151,6 +184,17 @@ HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
     (("video", "width"), -5, "width"),
     (("totals",), None, "totals"),
     (("warnings",), [1], "warnings"),
+    (("warnings",), "none", "warnings"),
+    (("warnings",), [{"code": "note", "message": "text", "count": -1, "seconds": None}], "count"),
+    (("warnings",), [{"code": "note", "message": "text", "count": 1, "seconds": "long"}], "seconds"),
+    (("warnings",), [{"code": "note", "count": 1, "seconds": None}], "message"),
+    (("video", "sha256"), "ab", "sha256"),
+    (("video", "sha256"), 7, "sha256"),
+    (("video", "path"), [], "path"),
+    (("video", "stream"), -2, "stream"),
+    (("video", "time_basis"), 1, "time_basis"),
+    (("video", "shapes"), {}, "shapes"),
+    (("video", "shapes"), [{"frame": 0}], "time"),
     (("models",), [1], "models"),
     (("models", 0, "unsure_below"), "often", "unsure_below"),
     (("people", 0, "certain_counts", "bored"), 1, "seven expressions"),
@@ -191,14 +235,43 @@ def test_newer_minor_version_with_more_fields_is_read(tmp_path: Path) -> None:
     assert_equal(read_report(tmp_path), make_report())
 
 
-@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, unusable_person])
-def test_certainty_is_counted_again_where_an_older_version_did_not_write_it(make, tmp_path: Path) -> None:
-    path = saved(make(), tmp_path) / "report.json"
-    content = json.loads(path.read_text("utf-8")) | {"schema_version": "1.0"}
-    for part in [*content["people"], content["totals"]]:
-        del part["certain_counts"], part["unsure"]
-    path.write_text(json.dumps(content), "utf-8")
-    assert_equal(read_report(tmp_path), make())
+def unknown_file(report: Report) -> Report:
+    """The report as far as versions before 1.2 of the form wrote it."""
+    nothing = {"stream": UNKNOWN_STREAM, "time_basis": "", "shapes": (), "path": "", "sha256": ""}
+    return dataclasses.replace(report, video=dataclasses.replace(report.video, **nothing))
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("make", [make_report, doubtful_report, no_people, one_frame, unusable_person])
+def test_older_versions_are_read_and_certainty_is_counted_again(make, version: str, tmp_path: Path) -> None:
+    folder = age(saved(make(), tmp_path), version)
+    assert_equal(read_report(folder), unknown_file(make()))
+
+
+def test_what_an_older_version_did_not_say_stays_unknown_when_it_is_saved_again(tmp_path: Path) -> None:
+    folder = age(saved(make_report(), tmp_path), "1.1")
+    video = report_dict(read_report(folder))["video"]
+    assert {video[name] for name in ("stream", "time_basis", "path", "sha256", "video_id")} == {None}
+    assert video["shapes"] is None
+    assert_equal(read_report(saved(read_report(folder), tmp_path)), unknown_file(make_report()))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "count", "seconds"),
+    [
+        ("1 damaged frame skipped; their time counts as not decoded.", "damaged_frames", 1, None),
+        ("312 damaged frames skipped; their time counts as not decoded.", "damaged_frames", 312, None),
+        ("4.0 s to 61.5 s could not be decoded (it ended unexpectedly).", "segment_lost", 0, 57.5),
+        ("No face was found. Small faces need a smaller min_face.", "no_face", 0, None),
+        ("Something else.", "note", 0, None),
+        ("", "note", 0, None),
+    ],
+)
+def test_warnings_of_older_versions_get_their_codes(
+    text: str, code: str, count: int, seconds: float | None, tmp_path: Path
+) -> None:
+    folder = age(saved(make_report(warnings=[text]), tmp_path), "1.1")
+    assert read_report(folder).warnings == (ResultWarning(code, text, count, seconds),)
 
 
 def changed_table(folder: Path, change: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import PICTURE, Actor, FakeStages, KnowingDetector, World, make_faces, make_frame, moving, still
+from fakes import PICTURE, Actor, FakeStages, KnowingDetector, World, make_faces, make_frame, moving, stages_of, still
 from visagram.core.geometry import iou
 from visagram.core.pipeline import Stretch
 from visagram.core.schedule import ChangeMeter, agree, look
@@ -181,7 +181,7 @@ def test_smooth_motion_gives_what_looking_at_every_frame_gives(every):
 
     def rows(every):
         parts = FakeStages(World(LENGTH, people))
-        stretch = Stretch(parts.world.frames(), parts.stages(), picture=PICTURE, every=every, batch=32)
+        stretch = Stretch(parts.world.frames(), stages_of(parts.stages()), every=every, batch=32)
         return Observations.concatenate(stretch), len(parts.detector.looks)
 
     (reference, all_looks), (rows_found, looks) = rows(1), rows(every)

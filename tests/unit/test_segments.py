@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import PICTURE, Actor, FakeStages, World, make_result, make_rows, make_track, moving, steady_timeline, still
+from fakes import (
+    Actor,
+    FakeStages,
+    World,
+    located,
+    make_result,
+    make_rows,
+    make_track,
+    moving,
+    stages_of,
+    steady_timeline,
+    still,
+)
 from visagram.core.pipeline import Stretch
 from visagram.core.segments import LONGEST, OVERLAP, SHORTEST, SegmentResult, Timeline, plan, stitch
 from visagram.core.types import Observations
@@ -24,7 +36,7 @@ def timelines(draw):
     steps = random.integers(1, longest + 1, count)
     pts = np.cumsum(steps) - steps[0] + draw(st.integers(0, 3))
     keys = pts[np.sort(random.choice(count, draw(st.integers(0, min(count, 80))), replace=False))]
-    return Timeline(base, pts.astype(np.int64), keys.astype(np.int64), int(pts[-1] + steps[0]), 0)
+    return located(Timeline(base, pts.astype(np.int64), keys.astype(np.int64), int(pts[-1] + steps[0]), 0))
 
 
 ranges = st.tuples(
@@ -71,8 +83,7 @@ def test_segments_are_numbered_seek_to_key_frames_and_run_into_their_successor(t
         assert len(segment.pts) == len(segment.frames) == len(segment.spans)
         assert segment.core >= 1
         assert (timeline.pts[segment.frames] == segment.pts).all()
-        assert segment.seek <= segment.pts[0]
-        assert segment.seek in {0, *timeline.keys.tolist()}
+        assert segment.seek is None or (segment.seek <= segment.pts[0] and segment.seek in timeline.keys)
         beyond = everything[everything >= segment.pts[-1] + 1]
         if number + 1 < len(segments):
             over = segment.pts[segment.core :]
@@ -112,13 +123,12 @@ def test_a_long_video_becomes_segments_of_bearable_length(seconds, several):
     assert (len(segments) > 1) == several
     assert not several or min(lengths) >= SHORTEST / 2
     assert max(lengths) <= 1.5 * LONGEST + 2
-    assert all(segment.seek == segment.pts[0] for segment in segments)
+    assert all((segment.seek or 0) == segment.pts[0] for segment in segments)
 
 
 def test_a_video_with_one_key_frame_is_one_segment():
-    timeline = dataclasses.replace(steady_timeline(5000), keys=np.array([0]))
-    (segment,) = plan(timeline, 100.0, None, None)
-    assert segment.seek == 0
+    (segment,) = plan(steady_timeline(5000, key_every=5000), 100.0, None, None)
+    assert segment.seek is None
     assert segment.pts[0] == 2500
 
 
@@ -127,10 +137,11 @@ def test_a_range_without_frames_has_no_segments():
     assert plan(steady_timeline(50), 0.001, 0.002, None) == []
 
 
-def test_a_file_without_timestamps_is_one_segment_without_names():
-    nothing = np.empty(0, np.int64)
-    (segment,) = plan(Timeline(Fraction(1, 25), nothing, nothing, 0, 0), 0.0, None, None)
-    assert len(segment.pts) == 0
+def test_a_file_in_which_nothing_can_be_sought_is_one_segment():
+    timeline = dataclasses.replace(steady_timeline(5000), seekable=False)
+    (segment,) = plan(timeline, 100.0, None, None)
+    assert segment.seek is None
+    assert segment.frames[0] == 2500
 
 
 def _two_segments(frames=500):
@@ -172,6 +183,29 @@ def test_two_people_across_a_boundary_are_not_mixed_up_when_their_numbers_are():
     assert len(rows) == 1000
     assert {(int(r.track[0]), int(r.box[0, 0])) for r in (rows[k : k + 1] for k in range(1000))} == {(0, 20), (1, 200)}
     np.testing.assert_array_equal([track.embedding.argmax() for track in tracks], [0, 1])
+
+
+def test_a_crowd_across_a_boundary_is_not_mixed_up():
+    first, second = _two_segments()
+    random, count = np.random.default_rng(0), 60
+    boxes = [(30 * (k % 10), 40 * (k // 10), 28, 36) for k in range(count)]
+    after = random.permutation(count).tolist()
+    results = [
+        make_result(first, [make_rows(first.frames, k, box=boxes[k]) for k in range(count)], _everybody(first, count)),
+        make_result(
+            second, [make_rows(second.frames, after[k], box=boxes[k]) for k in range(count)], _everybody(second, count)
+        ),
+    ]
+    rows, tracks = stitch(results)
+    assert len(tracks) == count
+    assert {(int(track), tuple(box)) for track, box in zip(rows.track, rows.box.tolist(), strict=True)} == {
+        (k, boxes[k]) for k in range(count)
+    }
+    assert (np.diff(rows.frame * count + rows.track) > 0).all()
+
+
+def _everybody(segment, count):
+    return [make_track(k, int(segment.frames[0]), int(segment.frames[-1])) for k in range(count)]
 
 
 def test_a_cut_exactly_on_a_boundary_separates_tracks_in_the_same_place():
@@ -238,9 +272,7 @@ def _analysed(world, segments):
     """The segments of a world through the pipeline, as a worker would return them."""
     frames, results = world.frames(), []
     for segment in segments:
-        stretch = Stretch(
-            [frames[k] for k in segment.frames], FakeStages(world).stages(), picture=PICTURE, every=5, batch=20
-        )
+        stretch = Stretch([frames[k] for k in segment.frames], stages_of(FakeStages(world).stages()), every=5, batch=20)
         rows = Observations.concatenate(stretch)
         results.append(SegmentResult(segment, rows, stretch.tracks(), segment.core, 0, segment.core / world.rate))
     return results

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
 
+import hypothesis
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from visagram.errors import UsageError
 from visagram.settings import ServerSettings, Settings, cores, parse_region
@@ -13,6 +22,7 @@ OTHER = {
     "end": (10.0, 20.0, 30.0),
     "sample_fps": (1.0, 2.0, 3.0),
     "frame_interval": (2, 3, 4),
+    "stream": (0, 1, 2),
     "region": ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12)),
     "min_face": (21, 22, 23),
     "detect_every": (1, 2, 3),
@@ -117,6 +127,33 @@ BAD = [
     ("sample_fps", 1e9),
     ("frame_interval", 0),
     ("frame_interval", 10**6),
+    ("frame_interval", 2.5),
+    ("frame_interval", True),
+    ("frame_interval", None),
+    ("stream", -1),
+    ("stream", "1"),
+    ("start", "1"),
+    ("start", True),
+    ("start", 1e300),
+    ("start", 10**400),
+    ("start", 1j),
+    ("start", np.array([1.0])),
+    ("sample_fps", "5"),
+    ("sample_fps", b"5"),
+    ("sample_fps", np.True_),
+    ("region", "1234"),
+    ("region", (0, 0, 1.5, 2)),
+    ("region", (0, 0, 10, 10**12)),
+    ("region", {1: 2, 3: 4, 5: 6, 7: 8}),
+    ("detect_size", 640.5),
+    ("detect_size", True),
+    ("detect_size", "6" * 5000),
+    ("seed", 10**400),
+    ("seed", np.nan),
+    ("emotion", 5),
+    ("models", b"here"),
+    ("refine", "yes"),
+    ("worker_memory", 10**12),
     ("region", (0, 0, 0, 10)),
     ("region", (0, 0, 10, -1)),
     ("region", (-1, 0, 10, 10)),
@@ -203,6 +240,137 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
         Settings.load()
 
 
+class _Model(StrEnum):
+    OURS = "visagram"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "own"),
+    [
+        ("start", 10, 10.0),
+        ("start", np.float32(1.5), 1.5),
+        ("start", np.int64(3), 3.0),
+        ("start", np.array(2.0), 2.0),
+        ("start", Fraction(1, 4), 0.25),
+        ("start", Decimal("0.5"), 0.5),
+        ("end", np.float64(2), 2.0),
+        ("sample_fps", 5, 5.0),
+        ("frame_interval", np.int64(3), 3),
+        ("frame_interval", np.uint8(3), 3),
+        ("frame_interval", 2.0, 2),
+        ("frame_interval", np.float64(2), 2),
+        ("stream", np.int32(1), 1),
+        ("region", [1, 2, 3, 4], (1, 2, 3, 4)),
+        ("region", np.array([1, 2, 3, 4]), (1, 2, 3, 4)),
+        ("region", (np.int16(1), 2.0, 3, 4), (1, 2, 3, 4)),
+        ("detect_size", 640, "640"),
+        ("detect_size", np.int64(640), "640"),
+        ("emotion", np.str_("deepface"), "deepface"),
+        ("emotion", _Model.OURS, "visagram"),
+        ("models", Path("here"), "here"),
+        ("refine", np.True_, True),
+        ("max_duration", 5, 5.0),
+    ],
+    ids=repr,
+)
+def test_a_value_of_a_kindred_type_is_taken_as_the_settings_own(name, given, own):
+    found = getattr(Settings(**{name: given}), name)
+    assert (found, type(found)) == (own, type(own))
+    if isinstance(own, tuple):
+        assert {type(part) for part in found} == {type(own[0])}
+
+
+def test_zero_has_one_text():
+    assert json.dumps(Settings(start=-0.0).for_report()["start"]) == "0.0"
+
+
+def test_a_refusal_says_what_is_wanted_and_shows_no_endless_value():
+    with pytest.raises(
+        UsageError, match=r"frame_interval is 2\.5; it must be a whole number at least 1 and at most 100,000"
+    ):
+        Settings(frame_interval=2.5)
+    with pytest.raises(UsageError) as caught:
+        Settings(emotion="x" * 100_000 + "\0")
+    assert len(str(caught.value)) < 400
+
+
+def _numbers():
+    plain = st.one_of(st.integers(), st.integers(-3, 3000), st.floats(), st.floats(-1, 100))
+    kinds = (np.float32, np.float64, np.int64, np.uint8, np.array, str, Fraction, Decimal, bool)
+
+    def as_kind(value, kind):
+        try:
+            with np.errstate(all="ignore"):
+                return kind(value)
+        except (ValueError, OverflowError, TypeError):
+            return value
+
+    return st.one_of(plain, st.builds(as_kind, plain, st.sampled_from(kinds)))
+
+
+def _anything():
+    simple = st.one_of(_numbers(), st.none(), st.booleans(), st.text(max_size=8), st.binary(max_size=4))
+    texts = st.sampled_from(["auto", "full", "640", "visagram", "0,0,10,10", "a.b", "127.0.0.1", "x" * 20])
+    lists = st.one_of(st.lists(simple, max_size=5), st.lists(st.integers(0, 500), min_size=4, max_size=4))
+    arrays = lists.filter(lambda found: all(type(each) is int for each in found)).map(
+        lambda found: np.array(found, object).astype(np.float64)
+    )
+    groups = st.one_of(lists, lists.map(tuple), arrays)
+    return st.one_of(simple, texts, texts.map(Path), groups, st.dictionaries(st.text(), st.integers(), max_size=4))
+
+
+_TYPES = {"int": int, "float": float, "bool": bool, "str": str, "tuple[": tuple}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Settings, name) for name in NAMES] + [(ServerSettings, name) for name in SERVER_NAMES]
+)
+def test_whatever_is_accepted_survives_json_and_has_the_declared_types(kind, name):
+    accepted = []
+
+    @hypothesis.settings(max_examples=40)
+    @given(st.one_of(_anything(), st.sampled_from(["x" * 20, ["a", "b"], 1, True])))
+    def check(value):
+        try:
+            settings = kind(**{name: value})
+        except UsageError as error:
+            assert name in str(error) or "event_streams" in str(error)
+            return
+        accepted.append(value)
+        text = json.dumps(dataclasses.asdict(settings), allow_nan=False)
+        again = kind(**json.loads(text))
+        assert again == settings
+        assert json.dumps(dataclasses.asdict(again)) == text
+        for field in dataclasses.fields(kind):
+            own, declared = getattr(settings, field.name), str(field.type)
+            wanted = next(found for start, found in _TYPES.items() if declared.startswith(start))
+            assert type(own) is wanted or (own is None and declared.endswith("| None"))
+        if kind is Settings:
+            report = settings.for_report()
+            assert kind(**json.loads(json.dumps(report, allow_nan=False))).for_report() == report
+
+    check()
+    assert accepted, "nothing was accepted, so nothing was tried"
+
+
+@pytest.mark.parametrize("name", ["SEDE", "START_", "WORKER_MEMROY", "seed", "FOO"])
+def test_a_variable_that_means_nothing_is_refused_and_the_nearest_is_named(name, monkeypatch):
+    near = {"SEDE": "SEED", "START_": "START", "WORKER_MEMROY": "WORKER_MEMORY", "seed": "SEED", "FOO": ""}[name]
+    monkeypatch.setenv(f"VISAGRAM_{name}", "1")
+    for kind in (Settings, ServerSettings):
+        with pytest.raises(UsageError, match=f"VISAGRAM_{name}.*did you mean VISAGRAM_{near}"):
+            kind.load()
+    monkeypatch.setenv(f"VISAGRAM_{name}", "")
+    assert Settings.load() == Settings()
+
+
+def test_variables_of_the_server_and_of_others_are_no_mistake(monkeypatch):
+    for name in ("VISAGRAM_PORT", "VISAGRAM_KEEP_DAYS", "VISAGRAMX", "MY_VISAGRAM_SEED"):
+        monkeypatch.setenv(name, "7")
+    assert Settings.load() == Settings()
+    assert ServerSettings.load().keep_days == 7
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().seed = 1
@@ -211,7 +379,7 @@ def test_settings_cannot_be_changed():
 def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
     kept = Settings(region=(1, 2, 3, 4)).for_report()
     assert kept["region"] == [1, 2, 3, 4]
-    times, faces = {"start", "end", "sample_fps", "frame_interval"}, {"region", "min_face", "refine"}
+    times, faces = {"start", "end", "sample_fps", "frame_interval", "stream"}, {"region", "min_face", "refine"}
     assert set(kept) == times | faces | {
         "detect_every",
         "detect_size",
@@ -271,6 +439,14 @@ def test_server_settings_stand_in_their_own_table(tmp_path, monkeypatch):
     [
         ("port", -1),
         ("port", 65536),
+        ("port", "5000"),
+        ("port", 80.5),
+        ("allowed_hosts", "lab.example"),
+        ("allowed_hosts", [1, 2]),
+        ("data", "a\0b"),
+        ("keep_days", math.nan),
+        ("keep_days", math.inf),
+        ("threads", 0),
         ("host", ""),
         ("workers", -1),
         ("token", "short"),
@@ -281,8 +457,14 @@ def test_server_settings_stand_in_their_own_table(tmp_path, monkeypatch):
     ],
 )
 def test_a_server_setting_that_makes_no_sense_is_refused_by_name(name, value):
-    with pytest.raises(UsageError, match=rf"\b{name}\b"):
+    with pytest.raises(UsageError, match=rf"\b({name}|event_streams)\b" if name == "threads" else rf"\b{name}\b"):
         ServerSettings(**{name: value})
+
+
+def test_server_settings_take_what_settings_take(tmp_path):
+    server = ServerSettings(data=tmp_path, allowed_hosts=["b.example", "a.example"], port=np.int64(80), keep_days=3)
+    assert (server.data, server.allowed_hosts) == (str(tmp_path), ("b.example", "a.example"))
+    assert (type(server.port), type(server.keep_days)) == (int, float)
 
 
 def test_the_data_folder_is_the_users_own_by_default(tmp_path):

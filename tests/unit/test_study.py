@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from factories import make_report, no_people, observations, one_frame, report_of, video_facts
+from factories import VIDEO_ID, make_report, no_people, observations, one_frame, report_of, video_facts
 from fakes import make_rows
+from older import age
 from visagram.core.compare import compare
 from visagram.core.edits import clean_name
 from visagram.core.statistics import Window, analysed_range, person_statistics, window_statistics, within
 from visagram.core.types import EXPRESSIONS, Reason
 from visagram.errors import DataError, UsageError
 from visagram.export import study, view
-from visagram.export import windows as windows_module
 from visagram.export.sheets import LARGEST, MOST_ERRORS, MOST_ROWS, parse_assignments, parse_windows
 from visagram.export.study import StudyVideo, tidy_csv, tidy_page, tidy_parquet, tidy_rows, units
 from visagram.export.windows import WindowStatistics
@@ -67,6 +68,17 @@ def test_a_row_is_a_video_and_a_person(folder: Path) -> None:
         assert row["measured"] + sum(parts) == pytest.approx(row["analysed"])
 
 
+def test_rows_name_the_content_of_their_video(folder: Path, tmp_path: Path) -> None:
+    assert set(tidy_rows([video(folder)])["content_id"].to_pylist()) == {VIDEO_ID}
+    assert set(make_report().to_arrow()["video_id"].to_pylist()) == {VIDEO_ID}
+    old = tmp_path / "old"
+    view.write_view(make_report(), None, old)
+    age(old, "1.1")
+    assert set(tidy_rows([video(old)])["content_id"].to_pylist()) == {None}
+    known = video(old, sha256="fedcba9876543210" * 4)
+    assert set(tidy_rows([known])["content_id"].to_pylist()) == {"fedcba9876543210"}
+
+
 def test_windows_follow_their_person(folder: Path) -> None:
     windows = (Window("stimulus", 1.0, 1.4), Window("rest", 3.0, 9.0), Window("after", 50.0, 60.0))
     rows = tidy_rows([video(folder, windows=windows)]).to_pylist()
@@ -105,7 +117,7 @@ def test_parquet_is_the_table(folder: Path) -> None:
     rows = tidy_rows([video(folder, name="=cmd()\udce9")])
     found = pq.read_table(pa.BufferReader(tidy_parquet(rows)))
     assert found.equals(rows)
-    assert found.schema.metadata[b"visagram.study"] == b"1.1"
+    assert found.schema.metadata[b"visagram.study"] == b"1.2"
     assert found["video"][0].as_py() == "=cmd()?"
 
 
@@ -237,11 +249,12 @@ EXPECTED = [("a, b.mp4", 'the "film"', ("x", "y"))]
         'video,condition,tags\r"a, b.mp4","the ""film""",x;y\r',
         '\ufeffVideo, Condition ,TAGS,,\n\n"a, b.mp4","the ""film""",x;y,,\n , ,\n',
         'video;condition;tags\na, b.mp4;"the ""film""";"x;y"',
+        '\n \nvideo;condition;tags\na, b.mp4;"the ""film""";"x;y"',
         'video\tcondition\ttags\na, b.mp4\t"the ""film"""\tx;y\n',
         'video,condition,tags\n"a, b.mp4","the ""film""",x;y\n'.encode("utf-16"),
         '\ufeffvideo,condition,tags\n"a, b.mp4","the ""film""",x;y\n'.encode(),
     ],
-    ids=["lf", "crlf", "cr", "bom and blanks", "semicolons", "tabs", "utf-16", "utf-8 bytes"],
+    ids=["lf", "crlf", "cr", "bom and blanks", "semicolons", "blanks first", "tabs", "utf-16", "utf-8 bytes"],
 )
 def test_sheets_are_read_as_any_spreadsheet_writes_them(content: str | bytes) -> None:
     found = parse_assignments(content)
@@ -273,6 +286,7 @@ def test_windows_are_read() -> None:
         (parse_assignments, "\nvideo,tags\na,b,c\n", 3, "3 fields for 2 columns"),
         (parse_assignments, "video,tags\n\n,x\n", 3, "'video' is empty"),
         (parse_assignments, "video\na\nb\na\n", 4, "'a' is in line 2 already"),
+        (parse_assignments, "video\n" + 2 * ("x" * 99 + "\n"), 3, f"The video '{'x' * 40}' is in line 2 already"),
         (parse_assignments, 'video\na\n"b\nc\n', 3, "quotes do not fit"),
         (parse_assignments, 'video\n"a"b\n', 2, "quotes do not fit"),
         (parse_assignments, b"\x89PNG\r\n\x1a\n\x00\x00", 1, "not text"),
@@ -333,15 +347,17 @@ def test_what_a_spreadsheet_writes_is_what_is_read(rows, delimiter: str, end: st
     assert cleaned == [(a, clean_name(b), clean_name(c)) for a, b, c in rows]
 
 
-def test_what_was_seen_in_a_window_is_computed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    read = windows_module.rows_between
-    monkeypatch.setattr(windows_module, "rows_between", lambda *slice: asked.append(slice) or read(*slice))
-    remembered = WindowStatistics()
-    first = remembered.people(folder, Window("x", 0.0, 2.0))
-    assert remembered.people(folder, Window("renamed", 0.0, 2.0)) == first
-    assert remembered.people(folder, Window("x", 0.0, 3.0)) != first
-    assert asked == [(folder, 0.0, 2.0), (folder, 0.0, 3.0)]
+def test_what_was_seen_in_a_window_is_computed_once(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    remembered = WindowStatistics(most=2)
+    first = remembered.people(copy, Window("x", 0.0, 2.0))
+    assert remembered.people(copy, Window("x", 0.0, 3.0)) != first
+    (copy / "observations.parquet").unlink()
+    assert remembered.people(copy, Window("renamed", 0.0, 2.0)) == first
+    with pytest.raises(DataError):
+        remembered.people(copy, Window("x", 0.0, 2.5))
+    with pytest.raises(DataError):
+        WindowStatistics().people(copy, Window("x", 0.0, 2.0))
 
 
 def test_people_in_a_window_are_those_of_the_core(folder: Path) -> None:
@@ -372,12 +388,11 @@ def test_a_page_is_a_slice_of_the_table_and_leaves_out_the_rest(folder: Path, of
     assert page.to_pylist() == tidy_rows(videos).slice(offset, limit).to_pylist()
 
 
-def test_windows_of_videos_that_are_not_on_the_page_are_not_computed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise AssertionError("this window is on another page")
-
-    monkeypatch.setattr(windows_module, "rows_between", fail)
-    videos = [video(folder, id="v1"), video(folder, id="v2", windows=(Window("x", 0.0, 1.0),))]
+def test_windows_of_videos_that_are_not_on_the_page_are_not_computed(folder: Path, tmp_path: Path) -> None:
+    """What cannot be read is only missed by the page that shows it."""
+    gone = Path(shutil.copytree(folder, tmp_path / "gone"))
+    (gone / "observations.parquet").unlink()
+    videos = [video(folder, id="v1"), video(gone, id="v2", windows=(Window("x", 0.0, 1.0),))]
     assert tidy_page(videos, 0, 2)[1] == 6
+    with pytest.raises(DataError):
+        tidy_page(videos, 0, 6)

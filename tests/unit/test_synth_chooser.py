@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators import portrait
+from generators import portrait, write_generator
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.duplicates import SKETCH, SKETCH_DISTANCE, Prints, apart, likenesses, sketches
 from visagram.synth.chooser import Chooser, Merits
-from visagram.synth.embedded import BATCH, EmbeddedGenerator
-from visagram.synth.recipes import Sampling
+from visagram.synth.embedded import BATCH, EmbeddedGenerator, read_own_generator
 
 HAPPY = EXPRESSIONS.index("happy")
 NOBODY = np.zeros((0, 6), np.uint64)
@@ -92,57 +91,64 @@ def test_copies_are_near_and_nobody_is_far():
 
 
 class Picky:
-    """Finds a candidate good as soon as it is the `wanted`-th of its face; of the others the third is best."""
+    """Finds each face's candidate number `wanted` good; of the others number 2 is best. shown: what it saw, by face."""
 
     def __init__(self, wanted):
-        self.wanted, self.seen = wanted, 0
+        self.wanted, self.shown = wanted, [[] for _ in range(BATCH)]
 
     def merits(self, images, label, known):
-        candidates = len(images) // BATCH
-        numbers = np.tile(np.arange(self.seen, self.seen + candidates), BATCH)
-        self.seen += candidates
+        candidates, seen = len(images) // BATCH, len(self.shown[0])
+        for face, theirs in zip(self.shown, images.reshape(BATCH, candidates, CROP, CROP), strict=True):
+            face += list(theirs.copy())
+        numbers = np.tile(np.arange(seen, seen + candidates), BATCH)
         return Merits(np.where(numbers == 2, 1.0, -numbers), numbers == self.wanted)
 
     def close(self):
-        self.seen = -1
+        self.closed = True
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """A generator whose candidates are their number in all pixels, with a chooser of the test's own."""
-
-    def draw(_self, _label, sources, candidates, _guidance, _steps):
-        first = [source.initial_seed() for source in sources]
-        for source in sources:
-            source.manual_seed(source.initial_seed() + candidates)
-        numbers = np.array(first)[:, None] % 50 + np.arange(candidates)
-        return np.broadcast_to(numbers[..., None, None], (BATCH, candidates, CROP, CROP)).astype(np.uint8)
-
-    def generator(chooser):
-        found = object.__new__(EmbeddedGenerator)
-        found._chooser, found._sampling = chooser, Sampling(candidates=4, rounds=5)
-        found._networks = SimpleNamespace(known=NOBODY)
-        return found
-
-    monkeypatch.setattr(EmbeddedGenerator, "_drawn", draw)
-    return generator
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    """Of a generator that draws four candidates of a face at a time, five times at most."""
+    return read_own_generator(write_generator(tmp_path_factory.mktemp("tiny"), candidates=4, rounds=5))
 
 
-def faces(generator, seeds):
-    return [int(face[5, 5]) for face in generator._sample(HAPPY, seeds, 2.0, 4)]
+def faces(card, chooser, count=3):
+    return [face.image for face in EmbeddedGenerator(card, chooser).generate("happy", count, 7)]
 
 
-def test_rounds_end_with_the_first_that_is_good(drawn):
+def test_rounds_end_with_the_first_that_is_good(card):
+    chooser = Picky(wanted=5)
+    found = faces(card, chooser)
+    assert [len(shown) for shown in chooser.shown] == [8] * BATCH
+    for image, shown in zip(found, chooser.shown, strict=False):
+        np.testing.assert_array_equal(image, shown[2], "the one of greatest merit, which need not be the good one")
+
+
+def test_a_face_whose_first_candidates_are_good_takes_no_more(card):
     chooser = Picky(wanted=1)
-    faces(drawn(chooser), [0, 1])
-    assert chooser.seen == 4
+    faces(card, chooser)
+    assert [len(shown) for shown in chooser.shown] == [4] * BATCH
 
 
-def test_without_a_good_one_the_best_of_all_rounds_is_taken(drawn):
+def test_without_a_good_one_the_best_of_all_rounds_is_taken(card):
     chooser = Picky(wanted=-1)
-    assert faces(drawn(chooser), [0, 10]) == [2, 12]
-    assert chooser.seen == 20
+    found = faces(card, chooser)
+    assert [len(shown) for shown in chooser.shown] == [20] * BATCH
+    for image, shown in zip(found, chooser.shown, strict=False):
+        np.testing.assert_array_equal(image, shown[2])
+    assert len({image.tobytes() for image in found}) == 3
 
 
-def test_without_a_chooser_it_is_the_first(drawn):
-    assert faces(drawn(None), [0, 10, 7]) == [0, 10, 7]
+def test_without_a_chooser_it_is_the_first_of_those_drawn_one_by_one(tmp_path):
+    card, chooser = read_own_generator(write_generator(tmp_path, candidates=1, rounds=3)), Picky(wanted=-1)
+    faces(card, chooser)
+    assert [len(shown) for shown in chooser.shown] == [3] * BATCH
+    for image, shown in zip(faces(card, None), chooser.shown, strict=False):
+        np.testing.assert_array_equal(image, shown[0])
+
+
+def test_a_closed_generator_closes_its_chooser(card):
+    chooser = Picky(wanted=0)
+    EmbeddedGenerator(card, chooser).close()
+    assert chooser.closed

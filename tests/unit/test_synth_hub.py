@@ -11,6 +11,7 @@ import numpy as np
 import pyexiv2
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from diffusion import SIDE, write_stable_diffusion
@@ -63,7 +64,7 @@ def test_a_safety_checker_is_respected(tmp_path, safety, refused):
 
 def test_memory_that_runs_out_makes_smaller_batches_then_a_clear_error(folder, monkeypatch):
     model, sizes = TextToImage("tiny", folder), []
-    real = type(model._pipeline).__call__
+    real = StableDiffusionPipeline.__call__
 
     def stingy(self, prompt, **options):
         sizes.append(len(prompt))
@@ -71,7 +72,7 @@ def test_memory_that_runs_out_makes_smaller_batches_then_a_clear_error(folder, m
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(self, prompt=prompt, **options)
 
-    monkeypatch.setattr(type(model._pipeline), "__call__", stingy)
+    monkeypatch.setattr(StableDiffusionPipeline, "__call__", stingy)
     room = 2
     assert len(list(model.generate("sad", 4, 0, steps=1, guidance=1.0))) == 4
     assert sizes == [4, 2, 2]
@@ -86,7 +87,7 @@ def test_what_a_model_raises_becomes_one_sentence(folder, monkeypatch):
     def broken(self, prompt, **options):
         raise IndexError("no such token")
 
-    monkeypatch.setattr(type(model._pipeline), "__call__", broken)
+    monkeypatch.setattr(StableDiffusionPipeline, "__call__", broken)
     with pytest.raises(GenerationFailed, match=r"tiny failed \(IndexError: no such token\)"):
         list(model.generate("sad", 1, 0))
 

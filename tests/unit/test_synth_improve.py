@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -30,63 +31,81 @@ def sheets(tmp_path_factory):
     return smiles(tmp_path_factory.mktemp("improve") / "sheets")
 
 
+def pass_over(sheets, work, said=None, **more):
+    wishes = Wishes(ratio=1.0, recipe=SHORT, judge=TEACHER, **more)
+    settings = Settings(models=str(work.parent / "models"))
+    said = [] if said is None else said
+    return Improvement(sheets, work, settings, wishes, lambda *_: None, said.append)
+
+
 @pytest.fixture
 def improvement(sheets, tmp_path):
-    def make(folder="work", said=None, **more):
-        wishes = Wishes(ratio=1.0, recipe=SHORT, judge=TEACHER, **more)
-        settings = Settings(models=str(tmp_path / "models"))
-        said = [] if said is None else said
-        return Improvement(sheets, tmp_path / folder, settings, wishes, lambda *_: None, said.append)
-
-    return make
+    return lambda **more: pass_over(sheets, tmp_path / "work", **more)
 
 
-def test_it_goes_from_the_weak_expression_to_a_decision(improvement, tmp_path):
-    said, generator = [], Portraits()
-    found = improvement(said=said).run(generator)
-    work = tmp_path / "work"
-    plan = json.loads((work / PLAN).read_text())
-    assert plan["model"] == current(tmp_path / "models").sha256
+class Killed(Exception):
+    pass
+
+
+class Tired(Portraits):
+    """Makes `most` faces that look happy."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most = most
+
+    def generate(self, expression, count, seed, **more):
+        for k, face in enumerate(super().generate(expression, count, seed, **more)):
+            if expression == "happy" and k == self.most:
+                raise Killed
+            yield face
+
+
+def faces_in(work):
+    return {record.file: record.sha256 for record in read_collection(work / FACES)}
+
+
+@pytest.fixture(scope="module")
+def done(sheets, tmp_path_factory):
+    """A pass that was interrupted and went on: its folder, the faces before and those that were asked for after that,
+    what it found and said."""
+    work = tmp_path_factory.mktemp("done") / "work"
+    with pytest.raises(Killed):
+        pass_over(sheets, work).run(Tired(2))
+    before, said, generator = faces_in(work), [], Portraits()
+    found = pass_over(sheets, work, said).run(generator)
+    return SimpleNamespace(work=work, before=before, asked=generator.asked, found=found, said=said)
+
+
+def test_it_goes_from_the_weak_expression_to_a_decision(done):
+    plan = json.loads((done.work / PLAN).read_text())
+    assert plan["model"] == current(done.work.parent / "models").sha256
     wanted = {need["expression"]: need["wanted"] for need in plan["needs"]}
-    assert "happy" in wanted and set(generator.asked) == set(wanted)
+    records = list(read_collection(done.work / FACES))
+    assert "happy" in wanted and {r.expression for r in records} == set(wanted)
     # She only ever smiles: for anything else nothing would be accepted.
-    records = list(read_collection(work / FACES))
     assert {r.expression for r in records if r.accepted} == {"happy"}
     assert sum(r.accepted for r in records) <= wanted["happy"]
-    card = json.loads((found.candidate.parent / "visagram-emotion.json").read_text())
+    card = json.loads((done.found.candidate.parent / "visagram-emotion.json").read_text())
     assert card["generated"]["by_expression"] == {"happy": sum(r.accepted for r in records)}
-    verdict = json.loads((work / VERDICT).read_text())
-    assert verdict["promote"] is found.verdict.promote is False
+    verdict = json.loads((done.work / VERDICT).read_text())
+    assert verdict["promote"] is done.found.verdict.promote is False
     assert verdict["reasons"] and {"comparison", "models"} <= set(verdict["first"])
-    assert any("accepted" in text for text in said)
+    assert any("accepted" in text for text in done.said)
 
 
-def test_an_interrupted_pass_goes_on_and_makes_nothing_twice(improvement, tmp_path):
-    class Killed(Exception):
-        pass
-
-    class Tired(Portraits):
-        def generate(self, expression, count, seed, **more):
-            for k, face in enumerate(super().generate(expression, count, seed, **more)):
-                if expression == "happy" and k == 2:
-                    raise Killed
-                yield face
-
-    with pytest.raises(Killed):
-        improvement().run(Tired())
-    before = {r.file: r.sha256 for r in read_collection(tmp_path / "work" / FACES)}
-    assert before
-    generator = Portraits()
-    improvement().run(generator)
-    after = {r.file: r.sha256 for r in read_collection(tmp_path / "work" / FACES)}
-    assert before.items() <= after.items() and len(generator.asked) == len(after) - len(before)
+def test_an_interrupted_pass_goes_on_and_makes_nothing_twice(sheets, done):
+    after = faces_in(done.work)
+    assert done.before
+    assert done.before.items() <= after.items() and len(done.asked) == len(after) - len(done.before)
     again = Portraits()
-    improvement().run(again)
+    pass_over(sheets, done.work).run(again)
     assert again.asked == []
 
 
 def test_a_folder_of_another_plan_is_refused(improvement):
-    improvement().run(Portraits())
+    with pytest.raises(Killed):
+        improvement().run(Tired(0))
     with pytest.raises(Conflict, match="other wishes"):
         improvement(seed=1).run(Portraits())
 

@@ -157,8 +157,8 @@ def test_the_card_says_what_was_measured(run):
 
 
 @pytest.fixture
-def lively(run, tmp_path):
-    """A generator of the same shape with weights drawn at random: a few steps have hardly moved the trained ones."""
+def lively_card(run, tmp_path):
+    """Of a generator of the same shape with weights drawn at random: a few steps have hardly moved the trained ones."""
     weights, card = (tmp_path / f"visagram-diffusion.{ending}" for ending in ("safetensors", "json"))
     torch.manual_seed(0)
     stored = unpacked(load_file(run / weights.name))
@@ -168,7 +168,12 @@ def lively(run, tmp_path):
     save_file(packed(stored), weights)
     facts = json.loads((run / card.name).read_text()) | {"sha256": file_hash(weights)}
     card.write_text(json.dumps(facts))
-    return EmbeddedGenerator(read_own_generator(weights))
+    return read_own_generator(weights)
+
+
+@pytest.fixture
+def lively(lively_card):
+    return EmbeddedGenerator(lively_card)
 
 
 def test_expression_seed_guidance_and_steps_change_the_image(lively):
@@ -240,8 +245,8 @@ class Undecided:
 
 
 @pytest.fixture
-def explainer(lively):
-    return Explainer(lively._card)
+def explainer(lively_card):
+    return Explainer(lively_card)
 
 
 def test_the_generator_has_an_opinion_of_every_face_and_it_is_the_same_each_time(explainer):

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factories import TINY_JPEG, make_report, no_people, one_frame, posteriors, report_of, video_facts
+from factories import TINY_JPEG, VIDEO_ID, make_report, no_people, one_frame, posteriors, report_of, video_facts
 from fakes import make_rows, make_track
+from older import age
 from visagram.core.certainty import unsure
 from visagram.core.edits import Merge, Rename, Split
 from visagram.core.moments import moments
@@ -155,23 +156,6 @@ def test_columns_can_be_chosen(in_groups: Path) -> None:
         view.read_observations(in_groups, columns=["nose"])
 
 
-def test_only_the_row_groups_in_question_are_read(in_groups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
-    original = pq.ParquetFile.read_row_group
-
-    def counting(self, group, *args, **options):
-        read.append(group)
-        return original(self, group, *args, **options)
-
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
-    assert view.read_observations(in_groups, 2.0, 2.2).num_rows == 5
-    assert len(read) <= 2
-    read.clear()
-    assert view.count(in_groups) == 160
-    assert view.read_observations(in_groups, offset=80, limit=3).num_rows == 3
-    assert len(read) == 1
-
-
 def test_boxes_are_compact_columns(machine: Path) -> None:
     found = view.boxes(machine, 1.0, 1.3)
     assert list(found) == ["start", "end", "time", "span", "person", "box", "posterior"]
@@ -213,13 +197,13 @@ def test_filtered_files_are_cut_out_of_the_exports(name: str, tmp_path: Path) ->
     save(report, folder, ["csv"])
     assert b"".join(view.filtered_csv(folder)) == (folder / "observations.csv").read_bytes()
     rows = list(csv.reader(io.StringIO(b"".join(view.filtered_csv(folder, 1.0, 2.0, 2)).decode(), newline="")))
-    assert len(rows) == 1 + 15 and {row[3] for row in rows[1:]} == {"2"}
+    assert len(rows) == 1 + 15 and {row[4] for row in rows[1:]} == {"2"}
     assert rows[1][0] == table.neutral(name)
     whole = b"".join(view.filtered_parquet(folder))
     assert pq.read_table(pa.BufferReader(whole)).equals(report.to_arrow())
     part = pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(folder, 1.0, 2.0, 2))))
     assert part.to_pylist() == view.read_observations(folder, 1.0, 2.0, 2).to_pylist()
-    assert part.schema.metadata[b"visagram.table"] == b"1.0"
+    assert part.schema.metadata[b"visagram.table"] == b"1.1"
 
 
 def test_filtered_files_carry_another_name_where_one_is_given(machine: Path) -> None:
@@ -230,6 +214,27 @@ def test_filtered_files_carry_another_name_where_one_is_given(machine: Path) -> 
     named = pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(machine, 1.0, 2.0, video="=1+1"))))
     assert set(named["video"].to_pylist()) == {"=1+1"}
     assert named.drop(["video"]).equals(view.read_observations(machine, 1.0, 2.0).drop(["video"]))
+
+
+def test_filtered_files_carry_another_id_where_one_is_given(machine: Path) -> None:
+    text = b"".join(view.filtered_csv(machine, 1.0, 2.0, video_id="fedcba9876543210")).decode()
+    assert {row["video_id"] for row in csv.DictReader(io.StringIO(text))} == {"fedcba9876543210"}
+    named = pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(machine, video_id="fedcba9876543210"))))
+    assert set(named["video_id"].to_pylist()) == {"fedcba9876543210"}
+    assert named.drop(["video_id"]).equals(view.read_observations(machine).drop(["video_id"]))
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_the_rows_of_an_older_version_are_read_and_get_the_id_that_is_given(version: str, tmp_path: Path) -> None:
+    folder = age(written(tmp_path), version)
+    rows = view.read_observations(folder)
+    assert rows.column_names == table.schema().names and rows["video_id"].null_count == len(rows) == 160
+    whole = pq.read_table(pa.BufferReader(b"".join(view.filtered_parquet(folder, video_id=VIDEO_ID))))
+    assert whole.equals(make_report().to_arrow())
+    assert view.observation_rows(folder, 1.0, 1.1) == view.observation_rows(written(tmp_path / "new"), 1.0, 1.1)
+    edited = view.write_edited_view(folder, [Rename(1, "Ada")], tmp_path / "edited")
+    assert edited.people[0].name == "Ada"
+    assert view.count(tmp_path / "edited") == 160
 
 
 def test_files_of_nothing_have_a_header(machine: Path) -> None:
@@ -268,6 +273,14 @@ def test_tiles_on_disk_are_those_of_the_rows(machine: Path) -> None:
     assert [view.read_tile(machine, *there) for there in ((0, 1), (1, 0), (-1, 0), (0, -1))] == [None] * 4
 
 
+def test_tiles_that_were_cut_short_are_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    tiles = folder / "tiles" / "0.bin"
+    tiles.write_bytes(tiles.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"0\.bin is cut short"):
+        view.read_tile(folder, 0, 0)
+
+
 def test_tiles_are_smoothed_where_the_setting_says_and_nothing_else_is(machine: Path, tmp_path: Path) -> None:
     report = make_report()
     smooth = dataclasses.replace(report, settings=report.settings | {"smooth": 2.0})
@@ -283,11 +296,7 @@ def test_tiles_are_smoothed_where_the_setting_says_and_nothing_else_is(machine: 
 
 
 def test_a_view_of_an_older_version_says_nothing_of_certainty_until_it_is_edited(tmp_path: Path) -> None:
-    folder = written(tmp_path / "old")
-    content = json.loads((folder / "report.json").read_text("utf-8"))
-    for part in [*content["people"], content["totals"]]:
-        del part["certain_counts"], part["unsure"]
-    (folder / "report.json").write_text(json.dumps(content), "utf-8")
+    folder = age(written(tmp_path / "old"), "1.0")
     old = view.read_report_json(folder)
     assert [(part["certain_counts"], part["unsure"]) for part in [*old["people"], old["totals"]]] == [(None, None)] * 3
     view.write_edited_view(folder, [Rename(1, "Ada")], tmp_path / "edited")

@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import http.client
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from command import PATIENCE, free_port, wait_until
 from visagram.jobs.service import Service
 
 
@@ -24,6 +23,10 @@ def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--B--\r\n") -> by
         head += "" if filename is None else f'; filename="{filename}"'
         body += head.encode() + b"\r\n\r\n" + content + b"\r\n"
     return body + end
+
+
+STARTS = 15.0
+"""Seconds within which a server starts or ends where nothing else runs."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,11 @@ class Live:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def answers(self) -> bool:
+        assert self.process.poll() is None, "the server ended"
         with contextlib.suppress(OSError), contextlib.closing(self.connect(1.0)) as connection:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -64,15 +63,12 @@ def serving(service: Service, **server: object) -> Iterator[Live]:
     process.stdin.flush()
     live = Live(process, port)
     try:
-        deadline = time.monotonic() + 30
-        while not live.answers():
-            assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.05)
+        wait_until(live.answers, STARTS, "the server did not start")
         yield live
     finally:
         process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(PATIENCE * STARTS)
         finally:
             process.kill()
             process.wait()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visagram.cli.shared import NOTHING_ANALYSED, SOME_FAILED, DebugWorkers, QuietSummary, help_of
-from visagram.errors import UsageError, VisagramError
+from visagram.cli.results import Results, sentence
+from visagram.cli.shared import NOTHING_ANALYSED, SOME_FAILED, USAGE, DebugWorkers, QuietSummary, help_of
+from visagram.errors import MissingExtra, UsageError, VisagramError
 from visagram.settings import Settings, parse_region
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def analyze(
         list[Format] | None, typer.Option("--format", "-f", help="Write only this; repeatable (default: all but mp4).")
     ] = None,
     annotate: Annotated[bool, typer.Option("--annotate", help="Also write annotated.mp4.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another result that has the folder's name.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print report.json to standard output; files only with --output.")
     ] = False,
@@ -51,6 +54,7 @@ def analyze(
     end: Annotated[float | None, typer.Option(help=help_of("end"))] = None,
     sample_fps: Annotated[float | None, typer.Option(help=help_of("sample_fps"))] = None,
     frame_interval: Annotated[int | None, typer.Option(help=help_of("frame_interval"))] = None,
+    stream: Annotated[int | None, typer.Option(help=help_of("stream"))] = None,
     region: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help=help_of("region"))] = None,
     min_face: Annotated[int | None, typer.Option(help=help_of("min_face"))] = None,
     detect_every: Annotated[int | None, typer.Option(help=help_of("detect_every"))] = None,
@@ -72,6 +76,7 @@ def analyze(
         end=end,
         sample_fps=sample_fps,
         frame_interval=frame_interval,
+        stream=stream,
         region=parse_region(region) if region is not None else None,
         min_face=min_face,
         detect_every=detect_every,
@@ -93,31 +98,58 @@ def analyze(
     from visagram.screen import Screen
     from visagram.workers import Workers
 
-    done, failed = 0, 0
-    used: set[str] = set()
+    done, failures = 0, list[VisagramError]()
+    results = Results(folder, wanted, overwrite=overwrite) if folder is not None else None
     with Screen(quiet=quiet) as screen, Workers(settings, debug=debug) as workers:
+        _prepare(settings, screen, debug)
         paths = list(_expanded(videos))
         for path in paths:
             try:
                 report = _one(path, settings, workers, screen)
-                if folder is not None:
-                    place = folder / _folder_name(path, used)
-                    _save(report, path, place, wanted, workers, screen)
+                place = results.save(report, path, workers, screen) if results is not None else None
                 screen.clear()
                 if as_json:
                     _print_json(report, several=len(paths) > 1)
                 elif not quiet:
                     sys.stdout.write(report.summary().rstrip("\n") + "\n")
-                if folder is not None and not quiet:
-                    screen.say(f"Results in {place}{os.sep}")
+                # Whoever looks in the usual folder must be told that it is another one.
+                if place is not None and folder is not None and (place.why or not quiet):
+                    screen.say(sentence(place, folder, path))
                 sys.stdout.flush()
                 done += 1
             except VisagramError as error:
-                failed += 1
+                failures.append(error)
                 screen.clear()
                 screen.error(error, debug)
-    if failed:
-        raise typer.Exit(SOME_FAILED if done else NOTHING_ANALYSED)
+    if failures:
+        raise typer.Exit(_status(done, failures))
+
+
+def _prepare(settings: Settings, screen: Screen, debug: bool) -> None:
+    """See to it that the models are there before anything is analysed: a mistake in their names concerns every video.
+    Raises `UsageError`, `MissingExtra`; ends the command for a model that cannot be had."""
+    from visagram.analysis import prepare_models
+    from visagram.models.catalog import OWN, missing
+
+    if settings.refine and (absent := missing("generate", "Refining")):
+        raise MissingExtra(absent)
+    if settings.emotion.startswith(OWN) and not _exists(Path(settings.emotion.removeprefix(OWN))):
+        raise UsageError(f"The setting emotion is '{settings.emotion}', and there is no such file.")
+    try:
+        prepare_models(settings, screen.progress)
+    except VisagramError as error:
+        if error.exit_status == USAGE:
+            raise
+        screen.clear()
+        screen.error(error, debug)
+        raise typer.Exit(NOTHING_ANALYSED) from error
+
+
+def _status(done: int, failures: Sequence[VisagramError]) -> int:
+    """The exit status where some videos failed; it was the call if nothing else was wrong with any of them."""
+    if done:
+        return SOME_FAILED
+    return USAGE if all(error.exit_status == USAGE for error in failures) else NOTHING_ANALYSED
 
 
 def _one(path: Path, settings: Settings, workers: Workers, screen: Screen) -> Report:
@@ -125,18 +157,6 @@ def _one(path: Path, settings: Settings, workers: Workers, screen: Screen) -> Re
 
     screen.title(path.name)
     return Analysis(path, settings, screen.progress, workers).report()
-
-
-def _save(
-    report: Report, path: Path, folder: Path, formats: list[str] | None, workers: Workers, screen: Screen
-) -> None:
-    screen.progress("write", 0, 1)
-    files = None if formats is None else [f for f in formats if f != Format.mp4]
-    if files is None or files:
-        report.save(folder, files)
-    screen.progress("write", 1, 1)
-    if formats and Format.mp4 in formats:
-        workers.annotate(path, report, folder / "annotated.mp4", screen.progress)
 
 
 def _print_json(report: Report, *, several: bool) -> None:
@@ -161,19 +181,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
-
-
-def _folder_name(path: Path, used: set[str]) -> str:
-    """The video's name without its ending; with it where two videos of one call share the name."""
-    for name in (path.stem, path.name, *(f"{path.name}-{number}" for number in range(2, 10_000))):
-        safe = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in name).strip(" .")[:100]
-        # Windows keeps these names, with any ending, for devices.
-        if safe.split(".")[0].upper() in _DEVICES or not safe:
-            safe = f"video_{safe}"
-        if safe.casefold() not in used:
-            used.add(safe.casefold())
-            return safe
-    raise UsageError("Too many videos of one name in one call.")
-
-
-_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{n}" for kind in ("COM", "LPT") for n in range(1, 10))}

@@ -26,7 +26,11 @@ def serve(
     server = ServerSettings.load(host=host, port=port, workers=workers, data=folder, keep_days=keep_days)
 
     from visagram.jobs.supervisor import Supervisor
+    from visagram.models.catalog import check_offered
     from visagram.screen import Screen
+
+    # Or every analysis would fail.
+    check_offered(settings.emotion, settings.detector, settings.emotion, refined=settings.refine)
 
     with Screen(quiet=False) as screen, Supervisor(settings, server, web="visagram.web.server") as supervisor:
         address = supervisor.address()

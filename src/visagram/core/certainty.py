@@ -24,8 +24,9 @@ class Certainty(NamedTuple):
 
 def certainty(rows: Observations, below: float) -> Certainty:
     """What of `rows` is certain. below: as in `unsure`."""
-    doubtful = unsure(rows, below)
-    best = rows.emotion[rows.usable & ~doubtful]
+    usable = rows.usable
+    doubtful = unsure(rows, below) & usable
+    best = rows.emotion[usable & ~doubtful]
     counts = np.bincount(best, minlength=len(EXPRESSIONS))
     return Certainty(tuple(int(count) for count in counts), float(rows.span[doubtful].sum()))
 

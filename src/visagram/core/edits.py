@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.identity import SHARED_FRAMES
+from visagram.core.rows import rows_of_each
 from visagram.core.statistics import person_statistics
 from visagram.core.summary import Summary, one_face_each, totals
 from visagram.core.types import NOT_DECODED, Observations, Person, TrackSummary
@@ -191,9 +192,8 @@ class _State:
         """Whom each track's thumbnail shows. A track that was split in its middle has one thumbnail for two people:
         it is of whoever has the frame with the track's best quality."""
         rows = self.machine.observations
-        owners = {}
-        for track in self.machine.tracks:
-            (mine,) = np.nonzero(rows.track == track.track)
+        owners, tracks = {}, self.machine.tracks
+        for track, mine in zip(tracks, rows_of_each(rows.track, [track.track for track in tracks]), strict=True):
             if len(mine):
                 owners[track.track] = int(self.person[mine[np.abs(rows.quality[mine] - track.best_quality).argmin()]])
         return owners

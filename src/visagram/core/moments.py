@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.rows import rows_of_each
 from visagram.core.statistics import GAP_SECONDS
 from visagram.core.types import EXPRESSIONS, Observations
 
@@ -42,12 +43,14 @@ def moments(rows: Observations, people: Sequence[int], most: int = MOST) -> list
     A moment is a local maximum of the posterior averaged over `SMOOTHING` seconds to both sides, in a stretch in which
     the expression is the best one, without a gap. The most probable come first, neutral ones after all others.
     """
-    found = [moment for person in people for moment in _of_person(rows, person, most)]
+    decent = rows.usable & (rows.quality >= DECENT_QUALITY)
+    each = zip(people, rows_of_each(rows.person, people), strict=True)
+    found = [moment for person, mine in each for moment in _of_person(rows, person, mine[decent[mine]], most)]
     return sorted(found, key=lambda m: (m.emotion == "neutral", -m.probability, m.time, m.person, m.emotion))
 
 
-def _of_person(rows: Observations, person: int, most: int) -> Iterator[Moment]:
-    (mine,) = np.nonzero((rows.person == person) & rows.usable & (rows.quality >= DECENT_QUALITY))
+def _of_person(rows: Observations, person: int, mine: NDArray[np.intp], most: int) -> Iterator[Moment]:
+    """mine: the rows of that person that count."""
     if not len(mine):
         return
     time, span = rows.time[mine], rows.span[mine]
@@ -75,13 +78,16 @@ def _smoothed(
     time: NDArray[np.float64], span: NDArray[np.float64], posterior: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """(n, 7) mean over the rows within `SMOOTHING` seconds, weighted by their spans."""
-    weight = np.maximum(span, 1e-6)[:, None]
-    running = np.concatenate(
-        [np.zeros((1, len(EXPRESSIONS) + 1)), np.cumsum(np.hstack([posterior * weight, weight]), 0)]
-    )
-    near = np.searchsorted(time, [time - SMOOTHING - 1e-9, time + SMOOTHING + 1e-9])
-    sums = running[near[1]] - running[near[0]]
-    return np.asarray(sums[:, :-1] / sums[:, -1:])
+    weight = np.maximum(span, 1e-6)
+    first, after = np.searchsorted(time, [time - SMOOTHING - 1e-9, time + SMOOTHING + 1e-9])
+
+    def around(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        running = np.concatenate([[0.0], np.cumsum(values)])
+        return np.asarray(running[after] - running[first])
+
+    total = around(weight)
+    # One expression after the other: somebody may be there for hours.
+    return np.stack([around(column * weight) / total for column in posterior.T], axis=1)
 
 
 def _peaks(time: NDArray[np.float64], strength: NDArray[np.float64], stretch: NDArray[np.intp]) -> NDArray[np.intp]:

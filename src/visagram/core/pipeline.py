@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,9 @@ CLOSE_ROUNDS = 3
 is found that late at the latest, and then not lost."""
 MARGIN = 2.5
 """A face must be this many times larger than the smallest that a detector finds, for its landmarks to be exact."""
+HELD, HELD_SECONDS, USUAL_OF = 3, 0.5, 64
+"""A picture that stays this many times longer than the usual one of the last so many, and longer than these seconds, is
+held: nothing moves then."""
 RECOGNISABLE = 0.08
 """Quality from which a portrait says who somebody is; a profile or a speck would join or part people by chance."""
 
@@ -63,22 +66,39 @@ class _Memory:
     portraits: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
 
 
+class MotionClock:
+    """Time as faces move in it: while one picture is held, for a second or for an hour, nobody goes anywhere."""
+
+    def __init__(self) -> None:
+        self._recent: list[float] = []
+        self._now = 0.0
+
+    def of(self, frames: Sequence[Frame], *, goes_on: bool) -> NDArray[np.float64]:
+        """(n,) seconds, rising. goes_on: the first frame was the last one of the call before."""
+        steps = np.diff([float(frame.time) for frame in frames])
+        self._recent = [*self._recent, *steps.tolist()][-USUAL_OF:]
+        usual = float(np.median(self._recent)) if self._recent else 0.0
+        if not goes_on:
+            self._now += usual or 1.0
+        moments = self._now + np.concatenate([[0.0], np.cumsum(np.minimum(steps, max(HELD_SECONDS, HELD * usual)))])
+        self._now = float(moments[-1])
+        return np.asarray(moments, np.float64)
+
+
 class Stretch:
     """One stretch of video on its way to observations. Iterate it to its end, then ask for `tracks()`.
 
-    picture: (width, height) of the displayed picture. every: largest distance between looks of the detector, in frames.
-    batch: frames per round, which bounds memory.
+    stages: the parts for frames in the shape of the one given; asked for whenever the picture changes its size. every:
+    largest distance between looks of the detector, in frames. batch: frames per round, which bounds memory.
     """
 
-    def __init__(
-        self, frames: Iterable[Frame], stages: Stages, *, picture: tuple[int, int], every: int, batch: int
-    ) -> None:
+    def __init__(self, frames: Iterable[Frame], stages: Callable[[Frame], Stages], *, every: int, batch: int) -> None:
         self._frames = frames
-        self._stages = stages
-        self._picture = picture
+        self._stages_for = stages
         self._every = every
         self._batch = max(1, batch // every) * every
         self._tracker = Tracker()
+        self._motion = MotionClock()
         self._changes = ChangeMeter()
         self._memory: dict[int, _Memory] = {}
         self._round = 0
@@ -90,7 +110,7 @@ class Stretch:
             cuts, looks = self._detect(frames)
             tracked = self._track(frames, cuts, looks)
             crops = self._crop(frames, tracked)
-            reasons, quality = judge(tracked.faces.boxes, tracked.faces.landmarks, crops, self._picture)
+            reasons, quality = judge(tracked.faces.boxes, tracked.faces.landmarks, crops, frames[-1].size)
             posteriors = self._classify(frames, tracked, crops, reasons)
             self._remember(frames, tracked, quality)
             yield _observations(frames, tracked, reasons, quality, posteriors)
@@ -100,10 +120,17 @@ class Stretch:
         return [self._summary(track, memory) for track, memory in sorted(self._memory.items())]
 
     def _rounds(self) -> Iterator[list[Frame]]:
-        """Frames in rounds that end on a look; each but the first begins with the last frame of the one before."""
+        """Frames in rounds that end on a look; each but the first begins with the last frame of the one before. Where
+        the picture changes its size all begins anew: nobody is where they were."""
         # The very first frame is a look too, so the first round is one frame longer.
         size, pending = self._batch + 1, list[Frame]()
         for frame in self._frames:
+            if not pending or frame.size != pending[-1].size:
+                if len(pending) > 1 or (pending and self._edge is None):
+                    yield pending
+                pending, self._edge = [], None
+                self._tracker.cut()
+                self._stages = self._stages_for(frame)
             pending.append(frame)
             if len(pending) == size:
                 yield pending
@@ -136,6 +163,7 @@ class Stretch:
 
     def _track(self, frames: Sequence[Frame], cuts: NDArray[np.bool_], looks: dict[int, Faces]) -> Tracked:
         rows: list[Tracked] = []
+        moments = self._motion.of(frames, goes_on=self._edge is not None)
         before: tuple[int, Faces, NDArray[np.int32]] | None = None
         for position in sorted(looks):
             faces = looks[position]
@@ -145,9 +173,9 @@ class Stretch:
                 if before and cuts[before[0] + 1 : position + 1].any():
                     self._tracker.cut()
                     before = None
-                ids = self._tracker.update(float(frames[position].time), faces)
+                ids = self._tracker.update(float(moments[position]), faces)
                 if before:
-                    rows.append(_between(frames, before, (position, faces, ids)))
+                    rows.append(_between(moments, before, (position, faces, ids)))
                 kept = ids >= 0
                 count = int(kept.sum())
                 rows.append(Tracked(np.full(count, position), ids[kept], faces[kept], np.ones(count, bool)))
@@ -224,17 +252,18 @@ class Stretch:
 
 
 def _between(
-    frames: Sequence[Frame],
+    moments: NDArray[np.float64],
     before: tuple[int, Faces, NDArray[np.int32]],
     after: tuple[int, Faces, NDArray[np.int32]],
 ) -> Tracked:
-    """Faces of the tracks that both looks saw, interpolated in time for the frames between them."""
+    """Faces of the tracks that both looks saw, interpolated for the frames between them. moments: as `MotionClock`
+    gives them."""
     (start, faces_a, ids_a), (stop, faces_b, ids_b) = before, after
     shared, rows_a, rows_b = np.intersect1d(ids_a[ids_a >= 0], ids_b[ids_b >= 0], return_indices=True)
     a, b = faces_a[ids_a >= 0][rows_a], faces_b[ids_b >= 0][rows_b]
     steps, people = stop - start - 1, len(shared)
-    begin, end = frames[start].time, frames[stop].time
-    share = np.array([float((frames[start + 1 + k].time - begin) / (end - begin)) for k in range(steps)], np.float32)
+    begin, end = moments[start], moments[stop]
+    share = ((moments[start + 1 : stop] - begin) / (end - begin)).astype(np.float32)
     boxes = a.boxes + share[:, None, None] * (b.boxes - a.boxes)
     landmarks = a.landmarks + share[:, None, None, None] * (b.landmarks - a.landmarks)
     return Tracked(

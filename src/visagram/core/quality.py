@@ -18,6 +18,9 @@ MIN_EYES = 0.42
 """Smallest eye distance in units of the distance from eyes to mouth; frontal faces have 0.8 to 1.1."""
 PITCH_RANGE = (0.2, 0.9)
 """Where the nose lies between eyes (0) and mouth (1); about 0.55 when level."""
+MAX_ROLL = 50.0
+"""Degrees by which a face may be tilted as its landmarks have it. They overstate a tilt of 40 by some degrees; faces on
+their side are given 55 to 120."""
 MIN_SHARPNESS = 0.12
 """Least mean absolute Laplacian of the aligned crop, in units of its standard deviation."""
 
@@ -33,8 +36,8 @@ def judge(
     """Reasons (n,) as `Reason` values and quality (n,) in 0..1.
 
     boxes (n, 4), landmarks (n, 5, 2) in picture pixels; crops (n, 48, 48) aligned luma; picture: (width, height). The
-    first failing test in the order size, border, pose, blur gives the reason: each later one is only meaningful after
-    it.
+    first failing test in the order size, border, lying, pose, blur gives the reason: each later one is only meaningful
+    after it.
     """
     if not len(boxes):
         return np.empty(0, np.uint8), np.empty(0, np.float32)
@@ -43,8 +46,8 @@ def judge(
     frontal = frontality(landmarks)
     sharp = sharpness(crops)
     reasons = np.select(
-        [side < MIN_SIDE, outside > MAX_OUTSIDE, frontal <= 0, sharp < MIN_SHARPNESS],
-        [Reason.TOO_SMALL, Reason.CUT_OFF, Reason.TURNED, Reason.BLURRED],
+        [side < MIN_SIDE, outside > MAX_OUTSIDE, lies(landmarks), frontal <= 0, sharp < MIN_SHARPNESS],
+        [Reason.TOO_SMALL, Reason.CUT_OFF, Reason.LYING, Reason.TURNED, Reason.BLURRED],
         Reason.NONE,
     )
     quality = (
@@ -59,6 +62,19 @@ def outside_share(landmarks: NDArray[np.float32], picture: tuple[int, int]) -> N
     width, height = picture
     inside = (points >= -0.5).all(axis=-1) & (points[..., 0] <= width - 0.5) & (points[..., 1] <= height - 0.5)
     return np.asarray(1 - inside.mean(axis=-1))
+
+
+def lies(landmarks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) whether a face lies on its side or stands on its head: the detector was taught upright faces, and where it
+    finds others their landmarks cannot be relied on."""
+    points = landmarks.astype(np.float64)
+    across = points[:, 1] - points[:, 0]
+    down = points[:, 3:].mean(axis=1) - points[:, :2].mean(axis=1)
+    # Both say where the face's right is; of a turned one the eyes alone say little, as they lie close together.
+    sides = [across, np.stack([down[:, 1], -down[:, 0]], axis=1)]
+    right = sum(side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-6) for side in sides)
+    roll = np.degrees(np.arctan2(right[:, 1], right[:, 0]))
+    return np.asarray(np.abs(roll) > MAX_ROLL)
 
 
 def frontality(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

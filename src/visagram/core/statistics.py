@@ -14,6 +14,7 @@ from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Observati
 RESAMPLES = 500
 MAX_STEPS = 20_000
 """Longer series are averaged into this many steps first: neighbouring frames add no independent information."""
+NUMBERS_AT_ONCE = 1 << 16
 NORMAL_QUANTILE = 1.959963984540054
 GAP_SECONDS = 0.5
 """A person unseen for longer starts a new visible segment."""
@@ -42,10 +43,12 @@ def person_statistics(
 
     Of somebody who was never seen (which happens within an event window), the first and last time are NaN.
     """
-    usable = seen[seen.usable]
-    counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
-    sure = certainty(usable, unsure_below)
-    measured = float(usable.span.sum())
+    # Columns that count, not all of them: of somebody who is there for hours a copy of each row is heavy.
+    usable = seen.usable
+    emotion, span, posterior = seen.emotion[usable], seen.span[usable], seen.posterior[usable]
+    counts = np.bincount(emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
+    sure = certainty(seen, unsure_below)
+    measured = float(span.sum())
     unmeasured = {reason.label: float(seen.span[seen.reason == reason].sum()) for reason in list(Reason)[1:]}
     unmeasured[NOT_DECODED] = not_decoded
     unmeasured[NOT_VISIBLE] = max(0.0, analysed - measured - sum(unmeasured.values()))
@@ -57,11 +60,11 @@ def person_statistics(
         last_seen=float(seen.time[-1] + seen.span[-1]) if len(seen) else float("nan"),
         screen_time=float(seen.span.sum()),
         frames_seen=len(seen),
-        frames_usable=len(usable),
+        frames_usable=len(span),
         emotion_counts=tuple(int(c) for c in counts),
         certain_counts=sure.counts,
-        shares=expression_shares(usable, seed),
-        mean_posterior=tuple(float(p) for p in usable.posterior.mean(axis=0, dtype=np.float64)) if len(usable) else (),
+        shares=shares_of(emotion, span, seed),
+        mean_posterior=tuple(float(p) for p in posterior.mean(axis=0, dtype=np.float64)) if len(span) else (),
         measured=measured,
         unsure=sure.unsure,
         unmeasured=unmeasured,
@@ -110,10 +113,23 @@ def analysed_range(start: float | None, duration: float) -> tuple[float, float]:
 
 def expression_shares(usable: Observations, seed: int) -> tuple[Share, ...]:
     """Share of measured time under each expression with its 95 % interval; empty when nothing was measured."""
-    if not len(usable):
+    return shares_of(usable.emotion, usable.span, seed)
+
+
+def shares_of(emotion: NDArray[np.int8], span: NDArray[np.float64], seed: int) -> tuple[Share, ...]:
+    """`expression_shares` of faces that were measured. emotion: (n,) index of each one's expression. span: (n,)
+    seconds."""
+    if not len(emotion):
         return ()
-    indicators = (usable.emotion[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
-    return shares_with_intervals(indicators, usable.span, seed)
+    steps = len(emotion)
+    if steps <= MAX_STEPS:
+        indicators = (emotion[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
+        return shares_with_intervals(indicators, span, seed)
+    # One expression at a time, or the hours of a long video would need half a kilobyte a face.
+    edges = _edges(steps)
+    total = np.add.reduceat(span, edges)
+    coarse = [np.add.reduceat(np.where(emotion == k, span, 0.0), edges) / total for k in range(len(EXPRESSIONS))]
+    return shares_with_intervals(np.column_stack(coarse), total, seed)
 
 
 def shares_with_intervals(
@@ -133,13 +149,15 @@ def shares_with_intervals(
     # Told from the series: rounding leaves the mean of ones beside 1.
     varying = np.ptp(indicators, axis=0) > 1e-9
     values = np.where(varying, values, np.round(values))
-    lengths = [block_length(indicators[:, k]) for k in np.flatnonzero(varying)]
-    block = max(lengths, default=max(1, round(np.sqrt(steps))))
+    block = max(_block_lengths(indicators[:, varying]), default=max(1, round(np.sqrt(steps))))
     # Three times the length that minimises the variance's squared error: what matters for coverage is its bias, which
     # falls with the length, and Student's quantile pays for the fewer blocks.
     block = min(3 * block, max(1, steps // 5))
-    variances = _bootstrap_variances(indicators, weights, values, block, np.random.default_rng(seed))
-    variances *= steps / (steps - block) if steps > block else 1.0
+    variances = np.zeros(len(values))
+    if varying.any():
+        random = np.random.default_rng(seed)
+        variances[varying] = _bootstrap_variances(indicators[:, varying], weights, values[varying], block, random)
+        variances *= steps / (steps - block) if steps > block else 1.0
     quantile = _student_quantile(max(steps / block - 1, 2.0))
     spreads = values * (1 - values)
     worth = np.minimum(steps, spreads[varying] / np.maximum(variances[varying], 1e-12))
@@ -155,22 +173,34 @@ def shares_with_intervals(
 
 def block_length(series: NDArray[np.float64]) -> int:
     """Automatic block length of the circular bootstrap for a series (n,) (Politis & White 2004, corrected 2009)."""
+    return _block_lengths(series[:, None])[0]
+
+
+def _block_lengths(series: NDArray[np.float64]) -> list[int]:
+    """`block_length` of each column of (n, k)."""
     n = len(series)
-    centred = series - series.mean()
-    power = float(centred @ centred) / n
-    if n < 8 or power == 0:
-        return 1
+    columns = np.ascontiguousarray(series.T)
+    centred = columns - columns.mean(axis=1, keepdims=True)
+    powers = [float(column @ column) / n for column in centred]
+    if n < 8 or not powers:
+        return [1] * len(powers)
     reach = min(n - 1, int(np.ceil(np.sqrt(n))) + max(5, int(np.ceil(np.sqrt(np.log10(n))))) + 2 * int(n ** (1 / 3)))
     reach = max(reach, min(n - 1, n // 4))
     size = 1 << (2 * n - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    covariance = np.fft.irfft(spectrum * np.conj(spectrum), size)[: reach + 1] / n
-    correlation = covariance / power
+    spectra = np.fft.rfft(centred, size)
+    covariances = np.fft.irfft(spectra * np.conj(spectra), size)[:, : reach + 1] / n
+    return [_length(n, *found) if found[0] else 1 for found in zip(powers, covariances, strict=True)]
+
+
+def _length(n: int, power: float, covariance: NDArray[np.float64]) -> int:
+    """The block length from a series' variance and its covariances (reach + 1,) by lag."""
+    reach = len(covariance) - 1
     # The first lag after which a run of correlations is insignificant.
     bound, run = 2 * np.sqrt(np.log10(n) / n), max(5, int(np.ceil(np.sqrt(np.log10(n)))))
-    small = np.abs(correlation[1:]) < bound
-    runs = np.convolve(small, np.ones(run), mode="valid") == run
-    lag = int(np.argmax(runs)) if runs.any() else int(np.flatnonzero(~small)[-1]) + 1
+    (large,) = np.nonzero(np.abs(covariance[1:] / power) >= bound)
+    edges = np.concatenate([[-1], large, [reach]])
+    (long,) = np.nonzero(np.diff(edges) > run)
+    lag = int(edges[long[0]] if len(long) else edges[-2]) + 1
     window = min(2 * max(lag, 1), reach)
     lags = np.arange(1, window + 1)
     taper = np.clip(2 * (1 - lags / window), 0, 1)
@@ -211,9 +241,14 @@ def _coarse(
     steps = len(indicators)
     if steps <= MAX_STEPS:
         return indicators, weights
-    edges = np.linspace(0, steps, MAX_STEPS + 1).astype(np.intp)[:-1]
+    edges = _edges(steps)
     total = np.add.reduceat(weights, edges)
     return np.add.reduceat(indicators * weights[:, None], edges) / total[:, None], total
+
+
+def _edges(steps: int) -> NDArray[np.intp]:
+    """Where each of `MAX_STEPS` steps begins."""
+    return np.linspace(0, steps, MAX_STEPS + 1).astype(np.intp)[:-1]
 
 
 def _bootstrap_variances(
@@ -224,17 +259,21 @@ def _bootstrap_variances(
     random: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Variance (k,) of each weighted share over resamples of whole circular blocks."""
-    steps = len(indicators)
+    steps, columns = indicators.shape
     # Residuals make the ratio estimator linear; running sums turn each block into one subtraction.
     residuals = weights[:, None] * (indicators - values) / weights.mean()
     wrapped = np.concatenate([residuals, residuals[:block]])
-    running = np.concatenate([np.zeros((1, residuals.shape[1])), np.cumsum(wrapped, axis=0)])
+    running = np.concatenate([np.zeros((1, columns)), np.cumsum(wrapped, axis=0)])
+    blocks = running[block : block + steps] - running[:steps]
     draws = max(1, round(steps / block))
-    means = np.empty((RESAMPLES, residuals.shape[1]))
-    for resample in range(RESAMPLES):
-        starts = random.integers(0, steps, draws)
-        means[resample] = (running[starts + block] - running[starts]).sum(axis=0) / (draws * block)
-    return np.asarray(means.var(axis=0))
+    sums = np.empty((RESAMPLES, columns))
+    # As many resamples at once as stay in the cache.
+    some = max(1, NUMBERS_AT_ONCE // (draws * columns))
+    for first in range(0, RESAMPLES, some):
+        last = min(first + some, RESAMPLES)
+        starts = random.integers(0, steps, (last - first, draws))
+        np.take(blocks, starts.T, axis=0).sum(axis=0, out=sums[first:last])
+    return np.asarray((sums / (draws * block)).var(axis=0))
 
 
 def _student_quantile(freedom: float) -> float:

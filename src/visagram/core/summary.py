@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from visagram.core.certainty import certainty
 from visagram.core.identity import group_people
-from visagram.core.segments import SegmentResult, stitch
-from visagram.core.statistics import expression_shares, person_statistics
+from visagram.core.rows import rows_of_each
+from visagram.core.segments import Joined, SegmentResult, collect, join
+from visagram.core.statistics import person_statistics, shares_of
 from visagram.core.types import EXPRESSIONS, Observations, Person, Totals, TrackSummary
 
 CERTAIN_SCORE = 0.95
@@ -32,59 +34,90 @@ class Summary:
 
 
 def summarise(
-    results: Sequence[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: float
+    results: Iterable[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: float
 ) -> Summary:
     """People and totals from the results of all segments that could be analysed, in plan order.
 
-    analysed: seconds that should have been analysed, the frames that did not decode included. threshold: cosine from
-    which two tracks are of one person. unsure_below: see `certainty.unsure`.
+    results: gone through twice, so that they can be read one by one: beside the summary itself, a long video's need
+    little memory. analysed: seconds that should have been analysed, the frames that did not decode included. threshold:
+    cosine from which two tracks are of one person. unsure_below: see `certainty.unsure`.
     """
-    table, tracks = stitch(results)
-    frames = sum(result.frames for result in results)
-    table, tracks = _without_flickers(table, tracks, frames)
-    not_decoded = max(0.0, analysed - sum(result.span for result in results))
-    groups = group_people(tracks, _together(table, tracks), threshold)
-    person_of = {tracks[k].track: number for number, group in enumerate(groups, 1) for k in group}
-    persons = np.array([person_of[int(t)] for t in table.track], np.int32)
-    table = one_face_each(table.with_columns(person=persons))
-    people = []
+    joined = _without_flickers(join(results))
+    tracks, frames, damaged = joined.tracks, joined.frames, joined.damaged
+    not_decoded = max(0.0, analysed - joined.span)
+    groups = group_people(tracks, _together(joined), threshold)
+    person_of = _by_number(tracks)
     for number, group in enumerate(groups, 1):
-        seen = table[table.person == number]
+        person_of[[tracks[k].track for k in group]] = number
+    person = person_of[joined.track]
+    chosen = _best_of_each(joined.frame, person, joined.quality)
+    rows, track, person = joined.row[chosen], joined.track[chosen], person[chosen]
+    # Large, of a long video, and the table will say it all.
+    del joined, chosen
+    table = collect(results, rows, track=track, person=person)
+
+    def statistics(number: int, group: Sequence[int], seen: NDArray[np.intp]) -> Person:
         best = max((tracks[k] for k in group), key=lambda track: track.best_quality)
-        of_person = (number, seen, analysed, not_decoded, best.thumbnail)
-        people.append(person_statistics(*of_person, seed=seed, unsure_below=unsure_below))
-    damaged = sum(result.damaged for result in results)
+        of_person = (number, table[seen], analysed, not_decoded, best.thumbnail)
+        return person_statistics(*of_person, seed=seed, unsure_below=unsure_below)
+
+    numbers = range(1, len(groups) + 1)
+    people = tuple(map(statistics, numbers, groups, rows_of_each(table.person, numbers)))
     found = totals(table, frames=frames, damaged=damaged, analysed=analysed, seed=seed, unsure_below=unsure_below)
-    return Summary(table, tuple(people), found, tracks)
+    return Summary(table, people, found, tracks)
 
 
-def _without_flickers(
-    table: Observations, tracks: list[TrackSummary], frames: int
-) -> tuple[Observations, list[TrackSummary]]:
+def _by_number(tracks: Sequence[TrackSummary]) -> NDArray[np.int32]:
+    """Zeros, one for each number of a track and those between."""
+    return np.zeros(max((track.track for track in tracks), default=-1) + 1, np.int32)
+
+
+def _without_flickers(joined: Joined) -> Joined:
     """Drop what the detector took for a face once and never again."""
-    if frames <= FEW_FRAMES:
-        return table, tracks
-    kept = [t for t in tracks if t.detections > 1 or t.best_score >= CERTAIN_SCORE]
-    return table[np.isin(table.track, [t.track for t in kept])], kept
+    if joined.frames <= FEW_FRAMES:
+        return joined
+    tracks = [t for t in joined.tracks if t.detections > 1 or t.best_score >= CERTAIN_SCORE]
+    kept = np.isin(joined.track, [t.track for t in tracks])
+    return dataclasses.replace(
+        joined,
+        row=joined.row[kept],
+        frame=joined.frame[kept],
+        track=joined.track[kept],
+        quality=joined.quality[kept],
+        tracks=tracks,
+    )
 
 
-def _together(table: Observations, tracks: Sequence[TrackSummary]) -> NDArray[np.int64]:
+def _together(joined: Joined) -> NDArray[np.int32]:
     """(n, n) in how many frames two tracks were both visible."""
-    together = np.zeros((len(tracks), len(tracks)), np.int64)
-    frames = [table.frame[table.track == track.track] for track in tracks]
-    for a in range(len(tracks)):
-        for b in range(a):
-            if tracks[a].first_frame <= tracks[b].last_frame and tracks[b].first_frame <= tracks[a].last_frame:
-                together[a, b] = together[b, a] = len(np.intersect1d(frames[a], frames[b], assume_unique=True))
-    return together
+    count = len(joined.tracks)
+    together = np.zeros((count, count), np.int32)
+    places = _by_number(joined.tracks)
+    places[[track.track for track in joined.tracks]] = np.arange(count)
+    place, frame = places[joined.track], joined.frame
+    # Each face with the next one of its frame, then with the next but one, as long as there is one.
+    first = np.arange(len(frame))
+    apart = 0
+    while len(first):
+        apart += 1
+        first = first[: np.searchsorted(first, len(frame) - apart)]
+        first = first[frame[first] == frame[first + apart]]
+        np.add.at(together, (place[first], place[first + apart]), 1)
+    return together + together.T
+
+
+def _best_of_each(
+    frame: NDArray[np.int64], person: NDArray[np.int32], quality: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """Which rows stay, by frame, then person: a person has one face per frame, of a double detection the better one."""
+    order = np.lexsort((-quality, person, frame))
+    again = (np.diff(frame[order], prepend=-1) == 0) & (np.diff(person[order], prepend=-1) == 0)
+    return np.asarray(order[~again])
 
 
 def one_face_each(table: Observations) -> Observations:
-    """The table by frame, then person. A person has one face per frame: of a double detection the better one stays."""
-    order = np.lexsort((-table.quality, table.person, table.frame))
-    table = table[order]
-    again = (np.diff(table.frame, prepend=-1) == 0) & (np.diff(table.person, prepend=-1) == 0)
-    return table[~again]
+    """The table by frame, then person, with one face of a person in each frame."""
+    return table[_best_of_each(table.frame, table.person, table.quality)]
 
 
 def totals(
@@ -92,11 +125,12 @@ def totals(
 ) -> Totals:
     """Figures over everybody. frames, damaged: analysed frames and those that did not decode. analysed: seconds.
     unsure_below: see `certainty.unsure`."""
-    usable = table[table.usable]
-    _, first = np.unique(usable.frame, return_index=True)
-    covered = float(usable.span[first].sum())
-    counts = np.bincount(usable.emotion, minlength=len(EXPRESSIONS))
-    sure = certainty(usable, unsure_below)
+    usable = table.usable
+    emotion, span = table.emotion[usable], table.span[usable]
+    _, first = np.unique(table.frame[usable], return_index=True)
+    covered = float(span[first].sum())
+    counts = np.bincount(emotion, minlength=len(EXPRESSIONS))
+    sure = certainty(table, unsure_below)
     return Totals(
         frames=frames,
         frames_damaged=damaged,
@@ -105,6 +139,6 @@ def totals(
         coverage=round(min(1.0, covered / analysed), 9) if analysed > 0 else 0.0,
         emotion_counts=tuple(int(c) for c in counts),
         certain_counts=sure.counts,
-        shares=expression_shares(usable, seed),
+        shares=shares_of(emotion, span, seed),
         unsure=sure.unsure,
     )

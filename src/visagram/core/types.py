@@ -27,6 +27,7 @@ class Reason(IntEnum):
     BLURRED = 2
     TURNED = 3
     CUT_OFF = 4
+    LYING = 5
 
     @property
     def label(self) -> str:
@@ -40,11 +41,48 @@ NOT_DECODED = "not_decoded"
 
 
 @dataclass(frozen=True, slots=True)
+class ResultWarning:
+    """What was repaired, guessed, chosen or left out, and limits a result.
+
+    code: stable, for programs. message: a sentence that a person can act on. count: of how many frames, streams or
+    parts it speaks, 0 where there is nothing to count. seconds: how much time it concerns, None where that is unknown.
+    """
+
+    code: str
+    message: str
+    count: int = 0
+    seconds: float | None = None
+
+
+EXACT, REPAIRED, GUESSED = "exact", "repaired", "guessed"
+"""What frame times rest on: the file alone; the file, where some times were put right by their neighbours; a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a video's picture is stored and displayed from one frame on. frame: number of that frame. time: seconds at
+    which it is shown. All else as in `VideoFacts`."""
+
+    frame: int
+    time: float
+    pixel_format: str
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class VideoFacts:
     """What the probe found out about a file. Sizes are of the displayed picture; times are in seconds from its start.
 
     rotation: degrees counter-clockwise (0, 90, 180 or 270) by which a stored picture is turned for display; then it is
-    mirrored left to right where `mirrored`.
+    mirrored left to right where `mirrored`. stream: number of the chosen stream in the file. time_basis: `EXACT`,
+    `REPAIRED` or `GUESSED`. shapes: where the picture changes its shape, each shape from its first frame on, else
+    empty; sizes and pixel format of the facts themselves are those of the first frame. path, sha256: of the file, where
+    they are known.
     """
 
     name: str
@@ -64,6 +102,44 @@ class VideoFacts:
     variable_rate: bool
     has_audio: bool
     still: bool
+    stream: int = 0
+    time_basis: str = EXACT
+    shapes: tuple[Shape, ...] = ()
+    path: str = ""
+    sha256: str = ""
+
+    def at(self, frame: int, coded: tuple[int, int] | None = None) -> VideoFacts:
+        """The facts with the picture's shape in a frame, by its number. coded: width and height that were decoded;
+        where they are others than expected, the displayed picture follows them."""
+        shape: VideoFacts | Shape = self
+        for each in self.shapes:
+            if each.frame <= frame:
+                shape = each
+        if coded is not None and coded != (shape.coded_width, shape.coded_height):
+            across, down = coded[0] / max(1, shape.coded_width), coded[1] / max(1, shape.coded_height)
+            if shape.rotation % 180 == 90:
+                across, down = down, across
+            size = max(1, round(shape.width * across)), max(1, round(shape.height * down))
+        elif shape is self:
+            return self
+        else:
+            size, coded = (shape.width, shape.height), (shape.coded_width, shape.coded_height)
+        return dataclasses.replace(
+            self,
+            pixel_format=shape.pixel_format,
+            width=size[0],
+            height=size[1],
+            coded_width=coded[0],
+            coded_height=coded[1],
+            rotation=shape.rotation,
+            mirrored=shape.mirrored,
+        )
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Width and height that hold the picture in each of its shapes, each in the middle."""
+        shapes = self.shapes or (self,)
+        return max(shape.width for shape in shapes), max(shape.height for shape in shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +151,7 @@ class Frame:
     luma: (h, w) uint8, the luma plane as decoded, in coded orientation. full_range: luma spans 0..255, else 16..235.
     to_plane: (2, 3) float64, maps displayed x, y to luma x, y (pixel centres at whole numbers).
     picture: `picture(width, height)` gives the displayed picture at that size as (height, width, 3) uint8 BGR.
+    size: width and height of the displayed picture in pixels.
     """
 
     index: int
@@ -84,6 +161,7 @@ class Frame:
     full_range: bool
     to_plane: NDArray[np.float64]
     picture: Callable[[int, int], NDArray[np.uint8]]
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +250,8 @@ class Observations:
     @property
     def emotion(self) -> NDArray[np.int8]:
         """(n,) index of the most probable expression, -1 where unusable."""
-        best = np.full(len(self), -1, np.int8)
-        usable = self.usable
-        best[usable] = self.posterior[usable].argmax(axis=1)
-        return best
+        # Without a copy of the posteriors: there are millions in a long video.
+        return np.where(self.usable, self.posterior.argmax(axis=1).astype(np.int8), np.int8(-1))
 
 
 @dataclass(frozen=True, slots=True)

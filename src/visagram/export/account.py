@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from visagram.core.types import GUESSED, REPAIRED
 from visagram.errors import DataError
 from visagram.export.words import clock, count, listed, moment, percent, printable, reason_words, storable
 
@@ -16,6 +17,11 @@ MOST_EXPRESSIONS = 3
 CAVEAT = "Apparent expression is what a face looks like, not what a person feels."
 LOOKED = {"disgust": "disgusted", "fear": "afraid", "surprise": "surprised"}
 """How a face looks, where that is not the expression's name."""
+TIMES = {
+    REPAIRED: "Some of its frame times were wrong and were put right by their neighbours.",
+    GUESSED: "The file does not say when its frames are shown, so all times are guesses.",
+}
+"""What to know about times that are not exact."""
 NUMBER = re.compile(r"\d+(?::\d+)*(?:[.,]\d+)*")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 INNER = re.compile(r"\b(feel|feels|felt|feeling|feelings|emotion|emotions|emotional|emotionally|mood|personality)\b")
@@ -63,6 +69,8 @@ def _video(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} is a picture."
     else:
         yield f"{name} was analysed for {clock(float(totals['duration']))}."
+        if times := TIMES.get(video.get("time_basis")):
+            yield times
     if not people:
         yield "No face was found in it."
         return

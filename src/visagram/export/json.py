@@ -1,6 +1,6 @@
 """The report, the overall statistics and each person's statistics as JSON; their schemas lie in `schema/`.
 
-A number that does not exist is `null`; NaN and Infinity, which are no JSON, never appear.
+What is not known and a number that does not exist are `null`; NaN and Infinity, which are no JSON, never appear.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visagram.core.types import EXPRESSIONS, Person, Share
+from visagram.export.notices import warning_json
 from visagram.export.npy import shortest, usable_rows
 from visagram.export.words import REASONS, storable
 from visagram.files import replace_file
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from visagram.report import Report
 
 SCHEMA = "visagram.report"
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SCHEMAS = ("report", "overall_statistics", "face_statistics")
+VIDEO_ID = "video_id"
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -55,7 +57,7 @@ def report_dict(report: Report) -> dict[str, Any]:
             "models": report.models,
             "people": [_person(person) for person in report.people],
             "totals": _totals(report),
-            "warnings": report.warnings,
+            "warnings": [warning_json(warning) for warning in report.warnings],
         }
     )
 
@@ -64,6 +66,7 @@ def overall_statistics(report: Report) -> dict[str, Any]:
     """What `overall_statistics.json` holds. `total_faces_detected` counts people, not boxes."""
     return _object(
         {
+            VIDEO_ID: report.video_id,
             "total_frames_processed": report.totals.frames,
             "total_faces_detected": len(report.people),
             "faces": [person.id for person in report.people],
@@ -80,6 +83,7 @@ def face_statistics(report: Report, person: Person) -> dict[str, Any]:
     example = dict(zip(EXPRESSIONS, shortest(rows.posterior[0]), strict=True)) if len(rows) else None
     return _object(
         {
+            VIDEO_ID: report.video_id,
             "face_id": person.id,
             "total_frames_processed": person.frames_usable,
             "most_common_emotion": person.dominant,
@@ -105,9 +109,9 @@ def dumps(value: Any) -> str:
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def schema(name: str) -> dict[str, Any]:
-    """The published JSON Schema (draft 2020-12) of one of `SCHEMAS`."""
-    text = resources.files("visagram.export").joinpath("schema", f"{name}-{SCHEMA_VERSION}.json").read_text("utf-8")
+def schema(name: str, version: str = SCHEMA_VERSION) -> dict[str, Any]:
+    """The published JSON Schema (draft 2020-12) of one of `SCHEMAS`; those since version 1.1 are kept."""
+    text = resources.files("visagram.export").joinpath("schema", f"{name}-{version}.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -124,9 +128,14 @@ def _write_json(path: Path, value: dict[str, Any]) -> Path:
 
 def _video(report: Report) -> dict[str, Any]:
     facts = {f.name: getattr(report.video, f.name) for f in dataclasses.fields(report.video)}
+    facts |= {name: facts[name] or None for name in ("time_basis", "path", "sha256")}
+    facts["stream"] = facts["stream"] if facts["stream"] >= 0 else None
+    # A version that did not look at times did not look at shapes either.
+    looked = facts["time_basis"] is not None
+    facts["shapes"] = [dataclasses.asdict(shape) for shape in facts["shapes"]] if looked else None
     # A rational as a number for reading and as an exact text beside it: 29.97 is not 30000/1001.
     exact = {f"{name}_exact": f"{v.numerator}/{v.denominator}" for name, v in facts.items() if isinstance(v, Fraction)}
-    return facts | exact
+    return facts | {VIDEO_ID: report.video_id} | exact
 
 
 def _person(person: Person) -> dict[str, Any]:

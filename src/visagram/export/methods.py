@@ -12,7 +12,7 @@ from visagram.core.certainty import unsure_below
 from visagram.core.compare import METHOD
 from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
 from visagram.core.statistics import RESAMPLES
-from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE
+from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED
 from visagram.errors import DataError
 from visagram.export.words import REASONS, count, listed, percent, printable, storable
 from visagram.settings import Settings
@@ -75,9 +75,21 @@ def _material(reports: Sequence[Mapping[str, Any]], version: str) -> str:
         f"Apparent facial expression was measured in {count(len(reports), 'video')} ({_minutes(seconds)} analysed, "
         f"{count(frames, 'frame')}) with Visagram {version}. "
         f"{count(len(people), 'person', 'people').capitalize()} {'was' if len(people) == 1 else 'were'} "
-        f"found{again}.{lost} Each measured face received a probability for each of {len(EXPRESSIONS)} expressions "
-        f"({', '.join(EXPRESSIONS)}); the most probable one counted for the time that the frame was shown."
+        f"found{again}.{lost}{_times(reports)} Each measured face received a probability for each of "
+        f"{len(EXPRESSIONS)} expressions ({', '.join(EXPRESSIONS)}); the most probable one counted for the time that "
+        "the frame was shown."
     )
+
+
+def _times(reports: Sequence[Mapping[str, Any]]) -> str:
+    """Where frame times are not the files' own."""
+    bases = Counter(report["video"].get("time_basis") for report in reports)
+    said = ""
+    if repaired := bases[REPAIRED]:
+        said += f" Some frame times of {count(repaired, 'video')} were repaired from those of neighbouring frames."
+    if guessed := bases[GUESSED]:
+        said += f" The frame times of {count(guessed, 'video')} follow from an assumed frame rate."
+    return said
 
 
 def _models(reports: Sequence[Mapping[str, Any]]) -> str:

@@ -29,7 +29,7 @@ def write(report: Report, folder: Path) -> list[Path]:
             np.save(binary, np.ascontiguousarray(rows.posterior, np.float32), allow_pickle=False)
         named = folder / f"face_{person.id}_embeddings.json"
         with replace_file(named) as partial, partial.open("w", encoding="utf-8", newline="\n") as text:
-            _write_named(text, person.id, rows)
+            _write_named(text, report.video_id, person.id, rows)
         written += [matrix, named]
     return written
 
@@ -50,9 +50,10 @@ def shortest(values: NDArray[np.float32]) -> list[Any]:
     return shaped
 
 
-def _write_named(file: TextIO, person: int, rows: Observations) -> None:
+def _write_named(file: TextIO, video_id: str | None, person: int, rows: Observations) -> None:
     """One vector a line, written as it goes: hours of video stay out of memory, and a person can read it."""
     head = {
+        "video_id": video_id,
         "face_id": person,
         "names": EXPRESSIONS,
         "shape": [len(rows), len(EXPRESSIONS)],

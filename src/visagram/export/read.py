@@ -11,21 +11,26 @@ import numpy as np
 
 from visagram.core.certainty import Certainty, certainty, unsure_below
 from visagram.core.smoothing import LONGEST
-from visagram.core.types import Observations, Person, Share, Totals, VideoFacts
+from visagram.core.types import Observations, Person, ResultWarning, Shape, Share, Totals, VideoFacts
 from visagram.errors import DataError
 from visagram.export import table
 from visagram.export.json import SCHEMA, SCHEMA_VERSION, thumbnail_name
+from visagram.export.notices import warning_of_text
 from visagram.export.untrusted import Part
 from visagram.report import Report
 
 _LARGEST_REPORT = 256 << 20
 _LARGEST_THUMBNAIL = 16 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+UNKNOWN_STREAM = -1
+"""The stream of a report that does not say which one was read."""
 
 
 def read_report(folder: Path) -> Report:
     """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong.
 
-    What a report from before version 1.1 does not say of certainty is counted again.
+    What a report from before version 1.1 does not say of certainty is counted again. What one from before version 1.2
+    does not say of the file stays unknown: `UNKNOWN_STREAM`, and empty texts.
     """
     path = folder / "report.json"
     content = Part(str(path), _load(path))
@@ -49,7 +54,7 @@ def read_report(folder: Path) -> Report:
         models=kept,
         people=people,
         totals=_totals(content.part("totals"), rows, unsure_below(kept)),
-        warnings=tuple(content.each("warnings", str)),
+        warnings=tuple(_warning(content, entry) for entry in content.get("warnings", list)),
         observations=rows,
     )
 
@@ -101,6 +106,44 @@ def _video(part: Part) -> VideoFacts:
         variable_rate=part.get("variable_rate", bool),
         has_audio=part.get("has_audio", bool),
         still=part.get("still", bool),
+        stream=UNKNOWN_STREAM if part.value.get("stream") is None else part.whole("stream"),
+        time_basis=part.get("time_basis", str, optional=True) or "",
+        shapes=tuple(_shape(shape) for shape in part.parts("shapes")) if part.value.get("shapes") is not None else (),
+        path=part.get("path", str, optional=True) or "",
+        sha256=_sha256(part),
+    )
+
+
+def _shape(part: Part) -> Shape:
+    return Shape(
+        frame=part.whole("frame"),
+        time=part.get("time", float),
+        pixel_format=part.get("pixel_format", str),
+        width=part.whole("width"),
+        height=part.whole("height"),
+        coded_width=part.whole("coded_width"),
+        coded_height=part.whole("coded_height"),
+        rotation=part.get("rotation", int),
+        mirrored=part.get("mirrored", bool),
+    )
+
+
+def _sha256(part: Part) -> str:
+    value: str = part.get("sha256", str, optional=True) or ""
+    if value and not _SHA256.fullmatch(value):
+        part.refuse("'sha256' is not 64 hexadecimal digits")
+    return value
+
+
+def _warning(content: Part, entry: Any) -> ResultWarning:
+    if isinstance(entry, str):
+        return warning_of_text(entry)
+    part = Part(f"{content.place} › warnings", entry)
+    return ResultWarning(
+        code=part.get("code", str),
+        message=part.get("message", str),
+        count=part.whole("count"),
+        seconds=part.get("seconds", float, optional=True),
     )
 
 
@@ -188,7 +231,8 @@ def _observations(path: Path) -> Observations:
 
     try:
         with path.open("rb") as file:
-            found = pq.read_table(file, columns=table.schema().names[1:]).combine_chunks()
+            names = [name for name in table.schema().names if name not in table.OF_VIDEO]
+            found = pq.read_table(file, columns=names).combine_chunks()
     except pa.ArrowException as error:
         raise DataError(f"{path} is damaged: {str(error).splitlines()[0]}. Analyse the video again.") from error
     except OSError as error:

@@ -60,7 +60,7 @@ def intro(report: Report) -> str:
         ("Measured", percent(totals.coverage), "of the time, at least one face"),
     ]
     cells = "".join(f'<div><dt>{a}</dt><dd>{b}</dd><dd class="note">{c}</dd></div>' for a, b, c in figures)
-    items = "".join(f"<li>{text(warning)}</li>" for warning in report.warnings)
+    items = "".join(f"<li>{text(warning.message)}</li>" for warning in report.warnings)
     warnings = f'<ul class="notice" aria-label="Warnings">{items}</ul>' if items else ""
     return f"""<section class="intro">
 <h1>{text(report.video.name)}</h1>

@@ -158,17 +158,18 @@ def filtered_csv(
     end: float | None = None,
     person: int | None = None,
     video: str | None = None,
+    video_id: str | None = None,
 ) -> Iterator[bytes]:
     """The chosen rows as `observations.csv` would hold them, part by part.
 
-    video: what the column of that name says, where not what is stored. Raises `DataError` as it is read.
+    video, video_id: what the columns of these names say, where not what is stored. Raises `DataError` as it is read.
     """
     import pyarrow.csv as pa_csv
 
     sink = _Outbox()
     with pa_csv.CSVWriter(sink, table.schema()) as writer:
         for part in _parts(folder, _Slice(start, end, person), table.schema().names):
-            writer.write_table(table.without_formulas(_called(part, video)))
+            writer.write_table(table.without_formulas(_called(part, video, video_id)))
             yield sink.taken()
     yield sink.taken()
 
@@ -179,30 +180,30 @@ def filtered_parquet(
     end: float | None = None,
     person: int | None = None,
     video: str | None = None,
+    video_id: str | None = None,
 ) -> Iterator[bytes]:
     """The chosen rows as `observations.parquet` would hold them, part by part.
 
-    video: what the column of that name says, where not what is stored. Raises `DataError` as it is read.
+    video, video_id: what the columns of these names say, where not what is stored. Raises `DataError` as it is read.
     """
     import pyarrow.parquet as pq
 
     sink = _Outbox()
     with pq.ParquetWriter(sink, table.schema(), compression="zstd") as writer:
         for part in _parts(folder, _Slice(start, end, person), table.schema().names):
-            writer.write_table(_called(part, video))
+            writer.write_table(_called(part, video, video_id))
             yield sink.taken()
     yield sink.taken()
 
 
-def _called(part: pa.Table, video: str | None) -> pa.Table:
-    """The rows with another name of their video."""
-    import pyarrow as pa
-
-    if video is None:
-        return part
-    field = part.schema.field("video")
-    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(part), np.int8)), pa.array([storable(video)]))
-    return part.set_column(part.schema.get_field_index("video"), field, names)
+def _called(part: pa.Table, video: str | None, video_id: str | None) -> pa.Table:
+    """The rows with another name and id of their video."""
+    for name, text in ((table.VIDEO, video), (table.VIDEO_ID, video_id)):
+        if text is not None:
+            part = part.set_column(
+                part.schema.get_field_index(name), part.schema.field(name), table.constant(storable(text), len(part))
+            )
+    return part
 
 
 class _Outbox(io.RawIOBase):
@@ -245,7 +246,11 @@ class _Group(NamedTuple):
         return int(chosen.mask(self.read(_KEYS)).sum())
 
     def read(self, columns: list[str]) -> pa.Table:
-        return self.file.read_row_group(self.place, columns)
+        """With nulls for the video's id where the table is from before there was one."""
+        found = self.file.read_row_group(self.place, columns)
+        if table.VIDEO_ID in columns and table.VIDEO_ID not in found.column_names:
+            found = found.append_column(table.schema().field(table.VIDEO_ID), table.constant(None, len(found)))
+        return found
 
 
 @contextmanager
@@ -258,7 +263,7 @@ def _opened(folder: Path) -> Iterator[list[_Group]]:
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            if not set(table.schema().names) <= set(names):
+            if not set(table.schema().names) - {table.VIDEO_ID} <= set(names):
                 raise DataError(f"{path} does not hold the columns of a Visagram table. Analyse the video again.")
             time, span = (names.index(name) for name in _KEYS[:2])
             yield [_Group(file, k, _bounds(file, k, time, span)) for k in range(file.metadata.num_row_groups)]

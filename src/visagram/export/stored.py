@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visagram.core import tiles
 from visagram.core.certainty import unsure
 from visagram.core.moments import moments
+from visagram.core.rows import rows_of_each
+from visagram.core.smoothing import smoothed
 from visagram.core.statistics import analysed_range
 from visagram.core.types import Observations, TrackSummary
 from visagram.errors import DataError
-from visagram.export.json import dumps
+from visagram.export.json import SCHEMA_VERSION, VIDEO_ID, dumps
+from visagram.export.notices import warning_json, warning_of_text
 from visagram.files import replace_file
 
 if TYPE_CHECKING:
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 
 CERTAINTY = ("certain_counts", "unsure")
 """What `report.json` says of people and totals since its version 1.1."""
+OF_FILE = ("stream", "time_basis", "shapes", "path", "sha256", VIDEO_ID)
+"""What `report.json` says of the video since its version 1.2, in which warnings are objects and no longer texts."""
+_OLDER = ("1.0", "1.1")
 TRACKS, MOMENTS, TILES = "tracks.npz", "moments.json", "tiles"
 _TRACK_FIELDS = {
     "track": np.int64,
@@ -60,10 +68,15 @@ class StoredTrack:
 
 def write_tracks(rows: Observations, tracks: Iterable[TrackSummary], folder: Path) -> None:
     """Write `tracks.npz`. rows: the report's observations. Raises `OutputError`."""
-    stored = [_stored(track, rows) for track in sorted(tracks, key=lambda track: track.track)]
-    columns = {name: np.array([getattr(track, name) for track in stored], kind) for name, kind in _TRACK_FIELDS.items()}
-    sizes = [0, *(len(track.thumbnail) for track in stored)]
-    columns["thumbnails"] = np.frombuffer(b"".join(track.thumbnail for track in stored), np.uint8)
+    known = sorted(tracks, key=lambda track: track.track)
+    first, last = _times(rows, [track.track for track in known])
+    seen = {"first_time": first, "last_time": last}
+    columns = {
+        name: np.asarray(seen[name] if name in seen else [getattr(track, name) for track in known], kind)
+        for name, kind in _TRACK_FIELDS.items()
+    }
+    sizes = [0, *(len(track.thumbnail) for track in known)]
+    columns["thumbnails"] = np.frombuffer(b"".join(track.thumbnail for track in known), np.uint8)
     columns["offsets"] = np.cumsum(sizes)
     with replace_file(folder / TRACKS) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **columns)
@@ -110,21 +123,31 @@ def write_tiles(report: Report, folder: Path) -> None:
     last = float((rows.time + rows.span).max()) if len(rows) else start
     # A still picture lasts no time; it gets one second, as in the figures.
     end = max(end, last) if max(end, last) > start else start + 1.0
-    # Smoothing changes what is drawn, not what is known: a frame between two sure expressions is no less sure.
-    doubtful = unsure(rows, report.unsure_below)
-    built = tiles.pyramid(report.smoothed(), [person.id for person in report.people], start, end, doubtful)
-    for level, lanes in enumerate(built.levels):
-        with replace_file(folder / f"{level}.bin") as partial, partial.open("wb") as file:
-            for number in range(lanes.shape[1]):
-                file.write(built.tile(level, number))
+    people = [person.id for person in report.people]
+    nobody = tiles.pyramid(rows[:0], (), start, end, np.empty(0, bool))
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(stack.enter_context(replace_file(folder / f"{level}.bin")).open("wb"))
+            for level in range(len(nobody.levels))
+        ]
+        # One person at a time: everybody's lanes and smoothed posteriors at once would be as large as the table.
+        for place, (person, mine) in enumerate(zip(people, rows_of_each(rows.person, people), strict=True)):
+            # Smoothing changes what is drawn, not what is known: a frame between two sure expressions is no less sure.
+            own = rows[mine]
+            doubtful = unsure(own, report.unsure_below)
+            built = tiles.pyramid(smoothed(own, report.smooth), [person], start, end, doubtful)
+            for level, file in enumerate(files):
+                for number in range(built.levels[level].shape[1]):
+                    file.seek(number * _tile_size(len(people)) + place * _tile_size(1))
+                    file.write(built.tile(level, number))
     index = {
         "levels": [
-            {"bin": tiles.bin_seconds(level), "tiles": lanes.shape[1]} for level, lanes in enumerate(built.levels)
+            {"bin": tiles.bin_seconds(level), "tiles": lanes.shape[1]} for level, lanes in enumerate(nobody.levels)
         ],
         "bins_per_tile": tiles.BINS_PER_TILE,
         "start": start,
         "end": end,
-        "people": list(built.people),
+        "people": people,
         "unsure_below": report.unsure_below,
     }
     _write_json(folder / "index.json", index)
@@ -175,21 +198,32 @@ def read_moments(
 
 
 def read_report_json(folder: Path) -> dict[str, Any]:
-    """What `report.json` holds; None stands for what an older version did not write. Raises `DataError`."""
+    """What `report.json` holds, one of an older version in today's form; None stands for what that did not write.
+
+    Raises `DataError`.
+    """
     found: dict[str, Any] = _read_json(folder / "report.json", dict)
-    people = found.get("people")
+    people, warnings = found.get("people"), found.get("warnings")
     for part in [*(people if isinstance(people, list) else ()), found.get("totals")]:
         if isinstance(part, dict):
             part.update({name: part.get(name) for name in CERTAINTY})
+    if isinstance(video := found.get("video"), dict):
+        video.update({name: video.get(name) for name in OF_FILE})
+    if isinstance(warnings, list):
+        found["warnings"] = [warning_json(warning_of_text(w)) if isinstance(w, str) else w for w in warnings]
+    if found.get("schema_version") in _OLDER:
+        found["schema_version"] = SCHEMA_VERSION
     return found
 
 
-def _stored(track: TrackSummary, rows: Observations) -> StoredTrack:
-    (mine,) = np.nonzero(rows.track == track.track)
-    first = float(rows.time[mine[0]]) if len(mine) else float("nan")
-    last = float(rows.time[mine[-1]] + rows.span[mine[-1]]) if len(mine) else float("nan")
-    kept = {name: getattr(track, name) for name in _TRACK_FIELDS if name not in ("first_time", "last_time")}
-    return StoredTrack(first_time=first, last_time=last, thumbnail=track.thumbnail, **kept)
+def _times(rows: Observations, tracks: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When each track's first face is shown and its last one's time is over, NaN where it has none. rows: in time
+    order."""
+    times = np.full((2, len(tracks)), np.nan)
+    for place, mine in enumerate(rows_of_each(rows.track, tracks)):
+        if len(mine):
+            times[:, place] = rows.time[mine[0]], rows.time[mine[-1]] + rows.span[mine[-1]]
+    return times[0], times[1]
 
 
 def _tile_size(people: int) -> int:

@@ -19,6 +19,7 @@ from visagram.export.stored import read_report_json
 from visagram.export.table import without_formulas
 from visagram.export.windows import WindowStatistics
 from visagram.export.words import REASONS, count, storable
+from visagram.report import video_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +41,8 @@ __all__ = [
     "units",
 ]
 
-TABLE_VERSION = "1.1"
+TABLE_VERSION = "1.2"
+_TEXTS = ("video_id", "video", "content_id", "participant", "condition", "tags", "window")
 GROUPINGS = ("condition", "tag", "participant")
 """What a study's videos can be compared by."""
 TAGS = MODELS = "; "
@@ -49,7 +51,8 @@ TAGS = MODELS = "; "
 
 @dataclass(frozen=True, slots=True)
 class StudyVideo:
-    """A video of a study. participant, condition: empty where not known. folder: its view folder."""
+    """A video of a study. participant, condition: empty where not known. folder: its view folder. sha256: of its bytes,
+    where it is known apart from the report."""
 
     id: str
     name: str
@@ -58,11 +61,14 @@ class StudyVideo:
     tags: tuple[str, ...]
     windows: tuple[Window, ...]
     folder: Path
+    sha256: str = ""
 
 
 def schema() -> pa.Schema:
     """The columns in order; all times in seconds, shares and means in 0..1.
 
+    video_id: the library's id of the video. content_id: names its bytes, as `video_id` does in tables of observations,
+    null where it is not known; two entries of the same bytes share it.
     window, window_start, window_end: the event window that the row is about, null where it is about the whole video.
     analysed: time that was analysed, of which `measured` and all `unmeasured_<reason>` are the parts. screen_time: with
     the person in the picture. unsure: the part of `measured` in which no expression was probable enough. frames: with
@@ -73,7 +79,7 @@ def schema() -> pa.Schema:
     import pyarrow as pa
 
     words, number = pa.string(), pa.float64()
-    kinds: dict[str, Any] = dict.fromkeys(("video_id", "video", "participant", "condition", "tags", "window"), words)
+    kinds: dict[str, Any] = dict.fromkeys(_TEXTS, words)
     kinds |= dict.fromkeys(("window_start", "window_end"), number) | {"person": pa.int32(), "person_name": words}
     kinds |= dict.fromkeys(("analysed", "screen_time", "measured", "unsure"), number)
     kinds |= dict.fromkeys((f"unmeasured_{reason}" for reason in REASONS), number)
@@ -197,8 +203,9 @@ def _rows(video: StudyVideo, windows: WindowStatistics) -> Iterator[dict[str, An
     report = read_report_json(video.folder)
     try:
         models = MODELS.join(f"{model['name']} {model['sha256']}" for model in report["models"])
-        head = {"video_id": video.id, "video": video.name, "participant": video.participant, "models": models}
-        head |= {"condition": video.condition, "tags": TAGS.join(video.tags)}
+        content = video_id(video.sha256 or report["video"].get("sha256") or "")
+        head = {"video_id": video.id, "video": video.name, "content_id": content, "participant": video.participant}
+        head |= {"condition": video.condition, "tags": TAGS.join(video.tags), "models": models}
         duration = float(report["totals"]["duration"])
         inside = [(window, windows.people(video.folder, window)) for window in video.windows]
         for place, person in enumerate(report["people"]):

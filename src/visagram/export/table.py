@@ -1,7 +1,7 @@
 """One row per face per frame, as an Arrow table, a Parquet file or a CSV file.
 
 A value that does not exist is null: the posteriors and the emotion of a face that was not usable, the reason of one
-that was.
+that was, the id of a video whose content is not known.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from visagram.report import Report
 
-TABLE_VERSION = "1.0"
+TABLE_VERSION = "1.1"
 ROWS_AT_ONCE = 1 << 14
 """Rows of a row group of the Parquet file: few enough that a stretch of a long video is read without the rest."""
 PARQUET = "observations.parquet"
+VIDEO, VIDEO_ID = OF_VIDEO = ("video", "video_id")
+"""The columns that are the same in every row. Tables of version 1.0 have no `video_id`."""
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 BOX = ("x", "y", "w", "h")
 POSTERIOR = tuple(f"p_{name}" for name in EXPRESSIONS)
@@ -39,12 +41,13 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 def schema() -> pa.Schema:
     """The columns in order. Lengths are in pixels of the displayed picture, times in seconds.
 
+    `video_id` names the video's content: the first 16 digits of its SHA-256, so that two files of one name stay apart.
     `span_s`, the time that a row stands for (until the next analysed frame), is last: weigh by it.
     """
     import pyarrow as pa
 
     words = pa.dictionary(pa.int8(), pa.string())
-    kinds: dict[str, Any] = {"video": words, "frame": pa.int64(), "time_s": pa.float64()}
+    kinds: dict[str, Any] = {VIDEO: words, VIDEO_ID: words, "frame": pa.int64(), "time_s": pa.float64()}
     kinds |= {"person": pa.int32(), "track": pa.int32()} | dict.fromkeys(BOX, pa.float32())
     kinds |= {"detection_score": pa.float32(), "detected": pa.bool_(), "usable": pa.bool_(), "reason": words}
     kinds |= {"quality": pa.float32()} | dict.fromkeys(POSTERIOR, pa.float32()) | {"emotion": words}
@@ -63,7 +66,7 @@ def batches(report: Report, video: str | None = None) -> Iterator[pa.RecordBatch
     """The table in parts of `ROWS_AT_ONCE` rows. video: what to write in its column instead of the video's name."""
     name = storable(report.video.name) if video is None else video
     for start in range(0, len(report.observations), ROWS_AT_ONCE):
-        yield _batch(report.observations[start : start + ROWS_AT_ONCE], name)
+        yield _batch(report.observations[start : start + ROWS_AT_ONCE], name, report.video_id)
 
 
 def write_parquet(report: Report, folder: Path) -> list[Path]:
@@ -151,10 +154,16 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _batch(rows: Observations, video: str) -> pa.RecordBatch:
+def constant(text: str | None, rows: int) -> pa.Array:
+    """A column of words that holds the same text in every row, null for None."""
+    return _words(np.full(rows, -1 if text is None else 0, np.int8), () if text is None else (text,))
+
+
+def _batch(rows: Observations, video: str, video_id: str | None) -> pa.RecordBatch:
     import pyarrow as pa
 
-    arrays: list[pa.Array] = [_words(np.zeros(len(rows), np.int8), (video,)), pa.array(rows.frame), pa.array(rows.time)]
+    arrays: list[pa.Array] = [constant(video, len(rows)), constant(video_id, len(rows))]
+    arrays += [pa.array(rows.frame), pa.array(rows.time)]
     arrays += [pa.array(rows.person), pa.array(rows.track), *_columns(rows.box), *_columns(rows.score[:, None])]
     arrays += [pa.array(rows.detected), pa.array(rows.usable), _words(rows.reason.astype(np.int8) - 1, REASON_LABELS)]
     arrays += [*_columns(rows.quality[:, None]), *_columns(rows.posterior), _words(rows.emotion, EXPRESSIONS)]

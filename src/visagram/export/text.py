@@ -38,7 +38,7 @@ def summary(report: Report) -> str:
     for person in report.people:
         lines += ["", *_person(person, report)]
     if report.warnings:
-        lines += ["", *(f"Warning: {printable(storable(warning))}" for warning in report.warnings)]
+        lines += ["", *(f"Warning: {printable(storable(warning.message))}" for warning in report.warnings)]
     return "\n".join(lines)
 
 

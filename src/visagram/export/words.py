@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Reason
+from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED, Reason
 
 if TYPE_CHECKING:
     from visagram.core.types import Person, Share
@@ -15,10 +15,13 @@ REASONS = {
     Reason.BLURRED.label: "blurred",
     Reason.TURNED.label: "turned away",
     Reason.CUT_OFF.label: "cut off",
+    Reason.LYING.label: "lying on its side",
     NOT_DECODED: "video damaged",
     NOT_VISIBLE: "not in the picture",
 }
 """Every reason for unmeasured time, in the order in which it is shown, with the words for it."""
+TIME_BASIS = {REPAIRED: "some frame times repaired", GUESSED: "frame times guessed"}
+"""What frame times rest on, where it is not the file alone."""
 USUAL = "visagram"
 MODEL_SETTINGS = (
     ("detector", "detection", "faces found by"),
@@ -111,6 +114,7 @@ def facts(report: Report) -> list[str]:
         return [shape, "still picture", video.codec, size(video.bytes), *other_models(report)]
     rate = f"{float(video.rate):.4g} frames/s" + (", variable" if video.variable_rate else "")
     about = [clock(float(video.duration)), shape, rate, video.codec, size(video.bytes)]
+    about += [TIME_BASIS[video.time_basis]] if video.time_basis in TIME_BASIS else []
     return [*about, *other_models(report)]
 
 

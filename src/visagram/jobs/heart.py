@@ -15,10 +15,22 @@ BEAT_SECONDS = 1.0
 
 
 class Heart:
-    """Keeps a lease while its unit is worked on, and stops the work when the lease is gone."""
+    """Keeps a lease while its unit is worked on, and stops the work when the lease is gone.
 
-    def __init__(self, queue: Leases, lease: Lease, stop: Callable[[], None]) -> None:
+    stop: ends the work, called from another thread. every: seconds between two beats. clock: seconds from any point on.
+    """
+
+    def __init__(
+        self,
+        queue: Leases,
+        lease: Lease,
+        stop: Callable[[], None],
+        *,
+        every: float = BEAT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._queue, self._lease, self._stop = queue, lease, stop
+        self._every, self._clock = every, clock
         self.completed = 0
         self.total: int | None = None
         self.preview: dict[str, Any] | None = None
@@ -45,17 +57,17 @@ class Heart:
         self.completed, self.total = completed, total
 
     def _beat(self) -> None:
-        renewed = time.monotonic()
-        while not self._over.wait(BEAT_SECONDS):
+        renewed = self._clock()
+        while not self._over.wait(self._every):
             preview, self.preview = self.preview, None
             try:
                 self._queue.beat(self._lease, self.completed, self.total, preview)
-                renewed = time.monotonic()
+                renewed = self._clock()
             except LeaseLost:
                 break
             except OperationalError:
                 # A busy or full database: the lease holds on for a while without us.
-                if time.monotonic() - renewed > self._queue.seconds:
+                if self._clock() - renewed > self._queue.seconds:
                     break
         else:
             return

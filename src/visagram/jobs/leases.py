@@ -7,7 +7,7 @@ lost it from publishing. Lost messages, killed processes and stopped clocks ther
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,19 +53,20 @@ class Lease:
 
 
 class Leases:
-    """The queue as a worker process sees it. seconds: for how long a lease holds without a heartbeat."""
+    """The queue as a worker process sees it. seconds: for how long a lease holds without a heartbeat. clock: seconds
+    since the epoch, the same for every process."""
 
-    def __init__(self, store: Store, owner: str, seconds: float) -> None:
-        self._store, self._owner, self.seconds = store, owner, seconds
+    def __init__(self, store: Store, owner: str, seconds: float, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._owner, self.seconds, self._clock = store, owner, seconds, clock
 
     def claim(self) -> Lease | None:
         """The next unit, or None where there is nothing to do. Jobs on which fewer processes work come first, so that a
         short video does not wait for a long one."""
         with self._store.read() as session:
-            if session.scalar(_next(time.time())) is None:
+            if session.scalar(_next(self._clock())) is None:
                 return None
         with self._store.write() as session:
-            now = time.time()
+            now = self._clock()
             while (unit := session.scalar(_next(now))) is not None:
                 if unit.attempt >= MOST_ATTEMPTS:
                     why = f"The work was given up after {MOST_ATTEMPTS} attempts: its process died each time."
@@ -90,7 +91,7 @@ class Leases:
         """Renew a lease and tell how far the work is. Raises `LeaseLost`."""
         with self._store.write() as session:
             unit = _held(session, lease)
-            unit.lease_until = time.time() + self.seconds
+            unit.lease_until = self._clock() + self.seconds
             job = unit.job
             if unit.completed != completed or preview is not None:
                 unit.completed = completed

@@ -11,26 +11,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
 import visagram.wire as wire
-from visagram.analysis import Part, assemble, plan_video, prepare_models
-from visagram.core.segments import Segment, Timeline
-from visagram.core.types import VideoFacts
-from visagram.errors import DecodeFailed, StorageFull, UsageError, VisagramError
+from visagram.analysis import plan_video, prepare_models
+from visagram.core.segments import Probed, Segment
+from visagram.errors import StorageFull, UsageError, VisagramError
 from visagram.export.read import read_report
-from visagram.export.view import write_view
 from visagram.files import output_error, replace_file
 from visagram.jobs import leases
 from visagram.jobs.corrections import Corrections
 from visagram.jobs.heart import BEAT_SECONDS, Heart
 from visagram.jobs.leases import Lease, LeaseLost, Leases
+from visagram.jobs.merge import merge
 from visagram.jobs.model import Analysis, Blob, Job, Making, Unit
 from visagram.jobs.passes import NO_DATA
 from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
@@ -42,6 +42,10 @@ from visagram.workers import Workers
 GIVE_UP_TRIES = 5
 FRESH_PREVIEW = 1.0
 """Seconds for which another process' preview of the same job is not replaced."""
+
+
+class OtherVersion(Exception):
+    """A job was planned by an older version, which knew less of the video."""
 
 
 class Runner:
@@ -74,6 +78,8 @@ class Runner:
                 self._tasks[lease.kind](lease, heart)
         except LeaseLost:
             self._stop()
+        except OtherVersion:
+            self._begin_again(lease)
         except VisagramError as error:
             self._give_up(lease, heart, error)
         except OSError as error:
@@ -82,6 +88,11 @@ class Runner:
             # A database that is only busy is no reason to give up: the lease runs out and the unit is done again.
             if _is_full(error):
                 self._give_up(lease, heart, StorageFull("The disk is full: free some space and try again."))
+
+    def _begin_again(self, lease: Lease) -> None:
+        """Plan a job anew: two versions would cut one video in two ways, or number its frames in two."""
+        with contextlib.suppress(LeaseLost), self._store.write() as session:
+            leases.restart(session, self._queue.publish(session, lease), leases.PREPARE)
 
     def _give_up(self, lease: Lease, heart: Heart, error: VisagramError) -> None:
         """End the job; on a full disk its own files go first, so that this can be written."""
@@ -127,13 +138,13 @@ class Runner:
         blob, settings = self._task(lease)
         prepare_models(settings, lambda _stage, _completed, _total: None)
         workers = self._children(settings)
-        facts, timeline = workers.probe(blob)
-        segments = plan_video("The video", facts, timeline, settings)
+        probed = workers.probe(blob)
+        facts = probed.facts
+        segments = plan_video("The video", facts, probed.timeline, settings)
         work = self._storage.work(lease.job)
         name = f"plan-{lease.fence}"
-        values, arrays = wire.pack_timeline(timeline)
-        with replace_file(work / name) as partial, partial.open("wb") as file:
-            wire.send(file, "plan", {"facts": wire.pack_facts(facts), "timeline": values}, arrays)
+        with replace_file(work / name) as partial, partial.open("wb") as raw, gzip.open(raw, "wb", 1) as file:
+            wire.send(file, "plan", *wire.pack_probed(probed))  # type: ignore[arg-type]
         with self._store.write() as session:
             job = self._queue.publish(session, lease, name)
             job.total = sum(segment.core for segment in segments) or facts.frames
@@ -145,7 +156,7 @@ class Runner:
 
     def _segment(self, lease: Lease, heart: Heart) -> None:
         blob, settings = self._task(lease)
-        facts, timeline, segments = self._plan(lease.job, settings)
+        (facts, timeline, _), segments = self._plan(lease.job, settings)
         segment, threads = segments[lease.number], 2 if len(segments) == 1 else 1
         work = self._storage.work(lease.job)
         name = f"segment-{lease.number}-{lease.fence}"
@@ -166,27 +177,26 @@ class Runner:
                 leases.add_unit(session, job, leases.MERGE)
 
     def _merge(self, lease: Lease, heart: Heart) -> None:
-        _, settings = self._task(lease)
-        facts, timeline, segments = self._plan(lease.job, settings)
+        blob, settings = self._task(lease)
+        probed, segments = self._plan(lease.job, settings)
         work, files = self._storage.work(lease.job), self._published(lease.job, leases.SEGMENT)
-        parts = [_read_part(work / files[segment.number], segment) for segment in segments]
-        nameless = dataclasses.replace(facts, name="video")
-        done = assemble("The video", nameless, timeline, parts, settings, heart.progress)
+        parts = [(segment, work / files[segment.number]) for segment in segments]
+        nameless = probed._replace(facts=dataclasses.replace(probed.facts, name="video", path="", sha256=blob.name))
         with self._storage.temporary() as folder:
-            write_view(done.report, done.tracks, folder / "view")
+            report = merge("The video", nameless, parts, settings, folder / "view", heart.progress)
             with self._store.write() as session:
                 job = self._queue.publish(session, lease)
                 output = job.output
                 assert output is not None
                 self._storage.publish_folder(folder / "view", self._storage.output(output.key))
-                output.published, output.people = time.time(), len(done.report.people)
+                output.published, output.people = time.time(), len(report.people)
                 leases.finish(session, job)
         self._storage.remove(work)
 
     def _strip(self, lease: Lease, _heart: Heart) -> None:
         blob = self._storage.blob(self._job(lease).blob_id or "")
         workers = self._children()
-        facts, _ = workers.probe(blob)
+        facts = workers.probe(blob).facts
         reason = workers.playable(blob)
         with self._storage.temporary() as folder:
             strip = workers.derive_strip(blob, folder)
@@ -221,8 +231,11 @@ class Runner:
                 raise LeaseLost
             blob, revision = self._storage.blob(analysis.video.blob_id), analysis.revision
             report = read_report(view_folder(self._storage, analysis))
+        stream = report.video.stream if report.video.stream >= 0 else None
         with self._storage.temporary() as folder:
-            self._children().annotate(blob, report, folder / "annotated.mp4", heart.progress)
+            self._children(dataclasses.replace(self._settings, stream=stream)).annotate(
+                blob, report, folder / "annotated.mp4", heart.progress
+            )
             with self._store.write() as session:
                 job = self._queue.publish(session, lease)
                 place = annotated_file(self._storage, analysis.id, revision)
@@ -295,13 +308,20 @@ class Runner:
             rows = session.query(Unit.number, Unit.file).where(Unit.job_id == job, Unit.kind == kind)
             return {number: file for number, file in rows if file is not None}
 
-    def _plan(self, job: int, settings: Settings) -> tuple[VideoFacts, Timeline, list[Segment]]:
-        with (self._storage.work(job) / self._published(job, leases.PREPARE)[0]).open("rb") as file:
-            message = wire.receive(file)
+    def _plan(self, job: int, settings: Settings) -> tuple[Probed, list[Segment]]:
+        """What `_prepare` found out, and the segments that follow from it. Raises `OtherVersion`."""
+        path = self._storage.work(job) / self._published(job, leases.PREPARE)[0]
+        try:
+            with gzip.open(path, "rb") as file:
+                message = wire.receive(file)  # type: ignore[arg-type]
+        except gzip.BadGzipFile:
+            raise OtherVersion from None
         assert message is not None
         _, values, arrays = message
-        facts, timeline = wire.unpack_facts(values["facts"]), wire.unpack_timeline(values["timeline"], arrays)
-        return facts, timeline, plan_video("The video", facts, timeline, settings)
+        probed = wire.unpack_probed(values, arrays)
+        if not len(probed.timeline.marks):
+            raise OtherVersion
+        return probed, plan_video("The video", probed.facts, probed.timeline, settings)
 
     def _preview(self, work: Path, heart: Heart, values: dict[str, Any], arrays: wire.Arrays) -> None:
         picture = preview_file(work)
@@ -315,18 +335,3 @@ class Runner:
 
 def _is_full(error: OperationalError) -> bool:
     return "full" in str(error.orig)
-
-
-def _read_part(path: Path, segment: Segment) -> Part:
-    part = Part(segment)
-    for message in _messages(path):
-        part.take(message)
-    if not part.done:
-        raise DecodeFailed(f"The result of segment {segment.number} is incomplete: start the analysis again.")
-    return part
-
-
-def _messages(path: Path) -> Iterator[tuple[str, dict[str, Any], wire.Arrays]]:
-    with path.open("rb") as file:
-        while (message := wire.receive(file)) is not None:
-            yield message

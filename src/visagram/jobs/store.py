@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self._engine = _engine(address)
+        # A store that nobody closed lets go of its connections when it goes.
+        weakref.finalize(self, self._engine.dispose)
         self._read = sessionmaker(self._engine, expire_on_commit=False)
         self._write = sessionmaker(self._engine.execution_options(writes=True), expire_on_commit=False)
 

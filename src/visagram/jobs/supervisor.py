@@ -11,17 +11,17 @@ import dataclasses
 import json
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
 from visagram.errors import FolderInUse, UsageError
+from visagram.interpreter import command, environment
 from visagram.jobs.owners import Owners
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
@@ -136,7 +136,6 @@ class _Child:
     started: float = 0.0
     deaths: int = 0
     again: float = 0.0
-    command: Sequence[str] = field(default_factory=lambda: (sys.executable, "-P", "-m"))
 
     def keep(self, message: dict[str, Any]) -> int | None:
         """Start the process where it does not run; one that keeps dying is given more and more time. Returns the id of
@@ -151,7 +150,7 @@ class _Child:
             self.again = now + RESTART_SECONDS[min(self.deaths, len(RESTART_SECONDS) - 1)]
         if now < self.again:
             return gone
-        self.process = subprocess.Popen([*self.command, self.module], stdin=subprocess.PIPE)
+        self.process = subprocess.Popen(command(self.module), env=environment(), stdin=subprocess.PIPE)
         self.started = now
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):

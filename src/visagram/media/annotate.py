@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visagram.core.types import Observations, Progress
+from visagram.core.types import Observations, Progress, VideoFacts
 from visagram.media.overlay import Overlay, mixing
 from visagram.media.source import Source
 from visagram.media.write import Style, write_mp4
@@ -32,26 +32,28 @@ def annotate(
     Every frame that decodes is there, upright, in square pixels and at its own time, which counts from the video's
     start. names: by person. Raises `InputError`, and `OutputError` for what the disk refuses.
     """
-    write_mp4(source, output, STYLE, progress, _Drawing(observations, names))
+    write_mp4(source, output, STYLE, progress, _Drawing(source.facts, observations, names))
 
 
 class _Drawing:
     """Draws observations, each until its span is over."""
 
-    def __init__(self, observations: Observations, names: dict[int, str]) -> None:
-        self._names = names
+    def __init__(self, facts: VideoFacts, observations: Observations, names: dict[int, str]) -> None:
+        self._facts, self._names = facts, names
         self._rows = observations[np.argsort(observations.frame, kind="stable")]
         self._frames, first = np.unique(self._rows.frame, return_index=True)
         self._bounds = [*first.tolist(), len(self._rows)]
 
     def begin(self, look: Look) -> None:
-        self._scale = look.scale
+        self._look = look
         self._overlay = Overlay(look.width, look.height, self._names, mixing(look.matrix, look.full, look.transfer))
 
     def paint(self, planes: Planes, number: int, seconds: float) -> None:
         faces = self._at(number, seconds)
-        if self._scale != 1:
-            faces = faces.with_columns(box=(faces.box * self._scale).astype(np.float32))
+        left, top, *_ = self._look.place(self._facts.at(number))
+        if self._look.scale != 1 or left or top:
+            box = faces.box * self._look.scale + np.array([left, top, 0, 0])
+            faces = faces.with_columns(box=box.astype(np.float32))
         self._overlay.draw(planes, faces)
 
     def _at(self, number: int, seconds: float) -> Observations:

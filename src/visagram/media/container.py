@@ -69,8 +69,8 @@ def check_path(path: Path) -> None:
 
 
 @contextmanager
-def open_video(path: Path, settings: Settings) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream, checked against the limits. Raises `InputError`."""
+def open_container(path: Path, settings: Settings) -> Iterator[InputContainer]:
+    """The container, checked against the limits. Raises `InputError`."""
     check_path(path)
     with _Unnamed(path) as file:
         try:
@@ -92,12 +92,24 @@ def open_video(path: Path, settings: Settings) -> Iterator[tuple[InputContainer,
             if len(container.streams) > settings.max_streams:
                 count = len(container.streams)
                 raise TooLarge(f"{path} has {count} streams; the setting max_streams allows {settings.max_streams}.")
-            yield container, _video_stream(container, path, settings)
+            yield container
 
 
-def _video_stream(container: InputContainer, path: Path, settings: Settings) -> VideoStream:
+@contextmanager
+def open_video(path: Path, settings: Settings, stream: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and the video stream with this number in it. Raises `InputError`."""
+    with open_container(path, settings) as container:
+        found = next((s for s in container.streams.video if s.index == stream), None)
+        if found is None or found.codec_context is None:
+            raise NotAVideo(f"{path} has changed: stream {stream} is no video any more.")
+        yield container, found
+
+
+def video_streams(container: InputContainer, path: Path) -> list[VideoStream]:
+    """The streams that may be analysed: no cover pictures that are marked as such. Raises `InputError` where there is
+    none."""
     # A cover picture inside a sound file is not its video.
-    films = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
         raise NoVideoStream(f"{path} holds no video stream (only sound or other data): there are no faces to see.")
     streams = [s for s in films if s.codec_context is not None]
@@ -105,18 +117,23 @@ def _video_stream(container: InputContainer, path: Path, settings: Settings) -> 
         raise NotAVideo(
             f"{path} holds a video in a coding that FFmpeg does not know: convert it, to H.264 for example."
         )
-    stream = max(streams, key=lambda s: ((s.width or 0) * (s.height or 0), -s.index))
-    width, height = stream.width or 0, stream.height or 0
+    return streams
+
+
+def check_limits(container: InputContainer, size: tuple[int, int], path: Path, settings: Settings) -> None:
+    """Raise `TooLarge` for a picture of this width and height, or a length, beyond the limits."""
+    width, height = size
     if width * height > settings.max_pixels:
         raise TooLarge(
             f"{path} claims {width}x{height} pixels; the setting max_pixels allows {settings.max_pixels} a frame."
         )
-    duration = container.duration / av.time_base if container.duration else 0.0
+    # MPEG streams claim nothing: FFmpeg reckons from their first and last timestamps, of which one may be wrong.
+    claims = bool(container.duration) and not container.format.name.startswith("mpeg")
+    duration = (container.duration or 0) / av.time_base if claims else 0.0
     if duration > settings.max_duration:
         raise TooLarge(
             f"{path} claims to last {duration:.0f} s; the setting max_duration allows {settings.max_duration:.0f} s."
         )
-    return stream
 
 
 def _plain(error: Exception) -> str:

@@ -34,14 +34,14 @@ class OpenCvCropper:
     def boxes(self, frame: Frame, faces: Faces, framing: Framing) -> list[NDArray[np.uint8]]:
         if not len(faces):
             return []
-        picture = frame.picture(*_display_size(frame))
+        picture = frame.picture(*frame.size)
         return [
             _box_crop(picture, box, eyes, framing)
             for box, eyes in zip(faces.boxes, faces.landmarks[:, :2], strict=True)
         ]
 
     def portraits(self, frame: Frame, faces: Faces) -> NDArray[np.uint8]:
-        picture = frame.picture(*_display_size(frame))
+        picture = frame.picture(*frame.size)
         portraits = np.empty((len(faces), PORTRAIT, PORTRAIT, 3), np.uint8)
         for portrait, affine in zip(portraits, align(faces.landmarks, self._template), strict=True):
             warp(picture, affine, portrait)
@@ -93,15 +93,6 @@ def _cut(picture: NDArray[np.uint8], x: int, y: int, width: int, height: int) ->
     inside = picture[top : max(top, y + height), left : max(left, x + width)]
     part[top - y : top - y + inside.shape[0], left - x : left - x + inside.shape[1]] = inside
     return part
-
-
-def _display_size(frame: Frame) -> tuple[int, int]:
-    """Width and height of the displayed picture, from the map to the plane."""
-    height, width = frame.luma.shape
-    column_x, column_y = np.abs(frame.to_plane[:, 0]), np.abs(frame.to_plane[:, 1])
-    across = column_x @ (1 / np.array([width, height]))
-    down = column_y @ (1 / np.array([width, height]))
-    return round(1 / float(across)), round(1 / float(down))
 
 
 def warp(image: NDArray[np.uint8], affine: NDArray[np.float64], out: NDArray[np.uint8]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from fractions import Fraction
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -20,13 +20,16 @@ from visagram.core.geometry import compose, display_to_plane
 from visagram.core.segments import Segment, Timeline
 from visagram.core.types import Frame, VideoFacts
 from visagram.media.container import open_video
-from visagram.media.probe import Alive, demux
+from visagram.media.numbering import Numbering
+from visagram.media.packets import Alive, demux
 from visagram.settings import Settings
 
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """Rounds alike for every pixel format, so that twins of a clip in other codings give the same picture."""
+BYTES_PER_SECOND = 2_000_000
+"""Of a stream in which places are sought by byte: more than broadcasts have."""
 SEEK_BACK = (0, 1, 10)
 """Seconds before the wanted key frame from which decoding is tried in turn."""
 
@@ -35,9 +38,9 @@ class SegmentFrames:
     """The analysed frames of one segment, in presentation order. Iterate once; close (or use as a context) to end
     early.
 
-    damaged: frames so far that did not decode. threads: FFmpeg's own; it changes speed only. depth: frames decoded
-    ahead. alive: called by the decoding thread for each packet. Raises `InputError` while iterating where the file
-    cannot be opened any more.
+    damaged: frames that did not decode, known at the end. threads: FFmpeg's own; it changes speed only. depth: frames
+    decoded ahead. alive: called by the decoding thread for each packet. Raises `InputError` while iterating where the
+    file cannot be opened any more.
     """
 
     def __init__(
@@ -56,10 +59,9 @@ class SegmentFrames:
         self._alive = alive
         self._path, self._facts, self._timeline, self._settings = path, facts, timeline, settings
         self._segment, self._threads = segment, threads
-        self._positions = {int(pts): k for k, pts in enumerate(segment.pts)}
         self._queue: queue.Queue[tuple[av.VideoFrame, int] | BaseException | None] = queue.Queue(depth)
         self._stopped = threading.Event()
-        self._picture = Picture(facts)
+        self._picture = Picture()
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
 
@@ -92,14 +94,10 @@ class SegmentFrames:
 
     def _run(self) -> None:
         try:
-            with open_video(self._path, self._settings) as (container, stream):
-                stream.thread_type = "AUTO"
-                stream.codec_context.thread_count = self._threads
-                decoded = self._timed(container, stream) if self._positions else self._counted(container, stream)
-                for item in decoded:
-                    self._put(item)
-                    if self._stopped.is_set():
-                        return
+            for item in self._pictures():
+                self._put(item)
+                if self._stopped.is_set():
+                    return
             self._put(None)
         except BaseException as error:  # handed to the reader, whatever it is
             self._put(error)
@@ -111,124 +109,107 @@ class SegmentFrames:
             except queue.Full:
                 continue
 
-    def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Frames that the segment names by timestamp, with their position in it."""
-        segment, origin = self._segment, self._timeline.origin
-        last = int(segment.pts[-1])
+    def _pictures(self) -> Iterator[tuple[av.VideoFrame, int]]:
+        """The wanted pictures that decode, with their position in the segment."""
+        segment, last = self._segment, len(self._segment.pts) - 1
         missing = set(range(segment.core))
-        for frame in self._from_seek(container, stream):
-            pts = frame.pts - origin  # type: ignore[operator]
-            position = self._positions.get(pts)
-            if position is not None:
-                missing.discard(position)
-                yield frame, position
-            if pts >= last:
+        numbering = Numbering(segment, self._facts, self._settings.max_pixels)
+        for frame, position in self._entered(numbering):
+            missing.discard(position)
+            yield frame, position
+            if position == last:
                 break
-        self.damaged = len(missing)
+        if not self._stopped.is_set():
+            self.damaged = len(missing)
 
-    def _from_seek(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-        """Frames from the segment's first on, or from a little before it.
+    def _entered(self, numbering: Numbering) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Pictures from the segment's first on.
 
-        Where a container seeks by decoding time, or a key frame needs what comes before it, the first frame is not
-        among them; then from further back.
+        Where a container seeks by decoding time, or a key frame needs what comes before it, the first is not among
+        them; then from further back. Where no seek leads to a packet that is known, from the file's beginning.
         """
-        first = int(self._segment.pts[0]) + self._timeline.origin
-        target = self._segment.seek + self._timeline.origin
-        frames: Iterator[av.VideoFrame] = iter(())
-        frame: av.VideoFrame | None = None
-        for back in SEEK_BACK if self._segment.seek > 0 else (None,):
-            if back is not None:
-                try:
-                    container.seek(target - round(back / self._timeline.base), stream=stream)
-                except av.error.FFmpegError:
-                    break
-            frames = (f for f in self._decoded(container, stream) if f.pts is not None)
-            frame = next((f for f in frames if f.pts >= first), None)  # type: ignore[operator]
-            if frame is not None and frame.pts == first:
-                break
-        if frame is not None:
-            yield frame
-        yield from frames
+        if self._segment.seek is not None:
+            with self._opened() as (container, stream):
+                found: tuple[av.VideoFrame, int] | None = None
+                frames: Iterator[tuple[av.VideoFrame, int]] = iter(())
+                for back in SEEK_BACK:
+                    numbering.reset(sought=True)
+                    try:
+                        self._seek(container, stream, self._segment.seek, back)
+                    except av.error.FFmpegError:
+                        break
+                    frames = self._numbered(container, stream, numbering)
+                    found = next(frames, None)
+                    if found is not None and found[1] == 0:
+                        break
+                if found is not None:
+                    yield found
+                    yield from frames
+                if not numbering.is_lost:
+                    return
+        numbering.reset(sought=False)
+        with self._opened() as (container, stream):
+            yield from self._numbered(container, stream, numbering)
 
-    def _counted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[av.VideoFrame, int]]:
-        """All frames of a file without usable timestamps, numbered as they come."""
-        low = _exactly(self._settings.start)
-        high = _exactly(self._settings.end) if self._settings.end is not None else None
-        step = 1 / _exactly(self._settings.sample_fps) if self._settings.sample_fps else None
-        slot, chosen = -1, 0
-        for number, frame in enumerate(self._decoded(container, stream)):
-            time = number / self._facts.rate
-            if high is not None and time >= high:
-                return
-            if time < low or (step and int(time / step) == slot):
-                continue
-            slot = int(time / step) if step else slot
-            if chosen % self._settings.frame_interval == 0:
-                yield frame, number
-            chosen += 1
+    def _seek(self, container: InputContainer, stream: VideoStream, place: int, back: float) -> None:
+        """Go to a key frame, or so many seconds before it."""
+        if self._segment.by_byte:
+            place = max(0, place - round(back * BYTES_PER_SECOND))
+            container.seek(place, any_frame=True, unsupported_byte_offset=True)
+        else:
+            container.seek(place - round(back / self._ticks), stream=stream)
 
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        with open_video(self._path, self._settings, self._facts.stream) as (container, stream):
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = self._threads
+            self._ticks = float(stream.time_base or 1)
+            yield container, stream
+
+    def _numbered(
+        self, container: InputContainer, stream: VideoStream, numbering: Numbering
+    ) -> Iterator[tuple[av.VideoFrame, int]]:
         for packet in demux(container, stream):
             self._alive()
             if self._stopped.is_set():
                 return
-            try:
-                frames = packet.decode()
-            except MemoryError:
-                raise
-            except av.error.FFmpegError:
-                self.damaged += 1
-                continue
-            for frame in frames:
-                if not isinstance(frame, av.VideoFrame):
-                    continue
-                if frame.is_corrupt or frame.width * frame.height > self._settings.max_pixels:
-                    self.damaged += 1
-                else:
-                    yield frame
+            for position, frame in numbering.decoded(packet):
+                yield frame, position
 
     def _frame(self, frame: av.VideoFrame, position: int) -> Frame:
+        segment, timeline = self._segment, self._timeline
+        index = int(segment.frames[position])
+        facts = self._facts.at(index, (frame.width, frame.height))
         luma, full_range = luma_plane(frame)
-        if self._positions:
-            index, time = int(self._segment.frames[position]), self._timeline.seconds(int(self._segment.pts[position]))
-            span = self._timeline.seconds(int(self._segment.spans[position]))
-        else:
-            step = max(1 / self._facts.rate, 1 / _exactly(self._settings.sample_fps or 1000))
-            step *= self._settings.frame_interval
-            index, time, span = position, position / self._facts.rate, step
-        facts = self._facts
         return Frame(
             index=index,
-            time=time,
-            span=span,
+            time=timeline.seconds(int(segment.pts[position])),
+            span=timeline.seconds(int(segment.spans[position])),
             luma=luma,
             full_range=full_range,
             to_plane=_to_plane(facts, luma),
-            picture=lambda width, height: self._picture(frame, width, height),
+            picture=lambda width, height: self._picture(frame, facts, width, height),
+            size=(facts.width, facts.height),
         )
-
-
-def _exactly(seconds: float) -> Fraction:
-    """The decimal number that a person wrote, not its nearest binary one."""
-    return Fraction(repr(float(seconds)))
 
 
 class Picture:
     """The displayed picture in colour, scaled inside FFmpeg. One scaler, so that its tables are made once."""
 
-    def __init__(self, facts: VideoFacts) -> None:
+    def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-        self._rotation, self._mirrored = facts.rotation, facts.mirrored
 
-    def __call__(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        turns = self._rotation // 90
+    def __call__(self, frame: av.VideoFrame, facts: VideoFacts, width: int, height: int) -> NDArray[np.uint8]:
+        """facts: of the frame's own shape. width, height: of the picture that is returned."""
+        turns = facts.rotation // 90
         if turns % 2:
             width, height = height, width
         # Without scaling the exact way is ten times slower and gains nothing.
         how = Interpolation.BILINEAR if (width, height) == (frame.width, frame.height) else EXACT
         small = self._reformatter.reformat(frame, width, height, "bgr24", interpolation=how, threads=1)
         shown = np.rot90(small.to_ndarray(), turns)
-        return np.ascontiguousarray(shown[:, ::-1] if self._mirrored else shown)
+        return np.ascontiguousarray(shown[:, ::-1] if facts.mirrored else shown)
 
 
 def _to_plane(facts: VideoFacts, luma: NDArray[np.uint8]) -> NDArray[np.float64]:

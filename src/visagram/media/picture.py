@@ -11,7 +11,7 @@ from visagram.core.geometry import CROP, compose
 from visagram.core.types import Frame, VideoFacts
 from visagram.errors import NotAVideo
 from visagram.media.crop import full_range, warp
-from visagram.media.probe import Alive
+from visagram.media.packets import Alive
 from visagram.media.source import Source
 from visagram.media.still import frame_at, scaled
 from visagram.settings import Settings
@@ -45,4 +45,4 @@ def face_luma(facts: VideoFacts, frame: Frame) -> NDArray[np.uint8]:
 def displayed(facts: VideoFacts, frame: Frame) -> NDArray[np.uint8]:
     """The displayed picture in colour, (h, w, 3) uint8 BGR, at most `LARGEST_FACE` pixels on its longer side."""
     scale = min(1.0, LARGEST_FACE / max(facts.width, facts.height))
-    return frame.picture(*scaled(facts, scale))
+    return frame.picture(*scaled((facts.width, facts.height), scale))

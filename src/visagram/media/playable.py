@@ -12,7 +12,7 @@ from av.stream import Disposition
 from av.video.format import VideoFormat
 
 from visagram.core.segments import Timeline
-from visagram.core.types import VideoFacts
+from visagram.core.types import EXACT, VideoFacts
 from visagram.media.container import open_video
 from visagram.media.source import Source
 
@@ -78,7 +78,7 @@ def direct(facts: VideoFacts, timeline: Timeline, traits: Traits) -> str | None:
 
 def read_traits(source: Source) -> Traits:
     """Read what `direct` needs from the file's headers. Raises `InputError`."""
-    with open_video(source.path, source.settings) as (container, stream):
+    with open_video(source.path, source.settings, source.facts.stream) as (container, stream):
         with source.path.open("rb") as file:
             head = file.read(4096)
             kind = _kind(container.format.name, container.metadata, head)
@@ -121,8 +121,10 @@ def _obstacles(facts: VideoFacts, timeline: Timeline, traits: Traits) -> Iterato
         yield "pixels that are not square"
     if facts.mirrored or (facts.rotation and traits.kind != "mp4"):
         yield "a mirrored or turned picture"
-    if not len(timeline.pts):
+    if facts.time_basis != EXACT or not len(timeline.packets):
         yield "no usable time stamps"
+    elif facts.shapes:
+        yield "a picture that changes its shape"
     elif abs(timeline.origin * timeline.base) > SHIFT:
         yield "time stamps that players shift"
     elif timeline.pts[0] not in timeline.keys or any(_is_cut(edits) for edits in traits.edits):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from visagram.core.types import EXPRESSIONS, Frame, Observations, VideoFacts
+from visagram.core.types import EXPRESSIONS, Frame, Observations
 from visagram.media.still import encode_jpeg, scaled
 
 EVERY = 1.0
@@ -19,9 +19,7 @@ QUALITY = 75
 class Preview:
     """Previews of one segment, the first at once."""
 
-    def __init__(self, facts: VideoFacts) -> None:
-        self._facts = facts
-        self._size = scaled(facts, min(1.0, LONGEST_SIDE / max(facts.width, facts.height)))
+    def __init__(self) -> None:
         self._due = 0.0
 
     def of(self, frame: Frame, observations: Observations) -> tuple[dict[str, Any], bytes] | None:
@@ -40,8 +38,9 @@ class Preview:
         ]
         values = {
             "time": float(frame.time),
-            "width": self._facts.width,
-            "height": self._facts.height,
+            "width": frame.size[0],
+            "height": frame.size[1],
             "faces": faces,
         }
-        return values, encode_jpeg(frame.picture(*self._size), QUALITY)
+        small = scaled(frame.size, min(1.0, LONGEST_SIDE / max(frame.size)))
+        return values, encode_jpeg(frame.picture(*small), QUALITY)

@@ -1,10 +1,9 @@
-"""What is in a file, and when each of its frames is shown, without decoding it."""
+"""What is in a file, and when each of its pictures is shown, without decoding it."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,161 +11,124 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
-from visagram.core.segments import Timeline
-from visagram.core.types import VideoFacts
+from visagram.core.segments import Probed, Timeline
+from visagram.core.types import ResultWarning, Shape, VideoFacts
 from visagram.errors import NoFrames, TooLarge
-from visagram.media.container import open_video
+from visagram.media.container import check_limits, open_container, video_streams
+from visagram.media.ending import cut_off, declared, is_cut
+from visagram.media.packets import MAX_RATE, Alive, Packets, read_packets
+from visagram.media.stamps import Clock
+from visagram.media.streams import choose
+from visagram.media.timeline import build
+from visagram.media.transport import discontinuities
 from visagram.settings import Settings
 
-Alive = Callable[[], None]
-
 DEFAULT_RATE = Fraction(25)
-MAX_RATE = 1000
-MAX_PLAUSIBLE_STEP = 3600
-"""Seconds between two frames beyond which a timestamp is taken to be damaged."""
+UNTIMED = frozenset(
+    {"h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "vc1", "obu", "h261", "h263", "dirac", "cavsvideo"}
+)
+"""Streams without a container: FFmpeg counts their pictures at a rate of its own choice."""
+FINE = 10
+"""Ticks a step from which on a time base is so fine that rounding to it does not matter."""
+MPEG = ("mpegts", "mpeg")
 
 
-def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> tuple[VideoFacts, Timeline]:
-    """Facts and timeline of a video. alive: called for each packet that is read. Raises `InputError`."""
-    with open_video(path, settings) as (container, stream):
-        found = _read(container, stream, path, settings, alive)
-        picture, pts = found.picture, found.pts
-        base = stream.time_base or 1 / DEFAULT_RATE
-        rate = _rate(stream)
-        if _counts_only(container, stream):
-            pts = pts[:0]
-        origin = _origin(container, stream, base)
-        timeline = _timeline(_plausible(pts - origin, base), found.keys - origin, found.last_span, base, rate, origin)
-        frames = len(timeline.pts) or found.packets
-        if timeline.seconds(timeline.end) > settings.max_duration:
+def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> Probed:
+    """Facts and timeline of a video. alive: called for each packet that is read. Raises `InputError`, and `UsageError`
+    for a stream that is not there."""
+    with open_container(path, settings) as container:
+        streams = video_streams(container, path)
+        claims = {stream.index: (stream.width or 0, stream.height or 0) for stream in streams}
+        found = read_packets(container, streams, path, settings, alive)
+        stream, packets, chosen = choose(streams, found, settings.stream, path)
+        check_limits(container, claims[stream.index], path, settings)
+        if not packets.shapes:
+            raise NoFrames(
+                f"{path} holds no frame that can be decoded: it may be cut short, damaged or of an absurd size."
+            )
+        clock = _clock(container, stream, packets, path)
+        built = build(packets, clock)
+        timeline = built.timeline
+        duration = timeline.seconds(timeline.end)
+        if duration > settings.max_duration:
             raise TooLarge(f"{path} lasts longer than the {settings.max_duration:.0f} s of the setting max_duration.")
-        rotation, mirrored = _orientation(picture)
-        width, height = _display_size(picture, stream, rotation)
+        shapes = tuple(_shapes(packets, timeline))
+        first = shapes[0] if shapes else packets.shapes[0][1]
+        frames = len(timeline.pts)
         facts = VideoFacts(
             name=path.name,
             bytes=path.stat().st_size,
             container=container.format.name,
             codec=stream.codec_context.name,
-            pixel_format=picture.format.name,
-            width=width,
-            height=height,
-            coded_width=picture.width,
-            coded_height=picture.height,
-            rotation=rotation,
-            mirrored=mirrored,
+            pixel_format=first.pixel_format,
+            width=first.width,
+            height=first.height,
+            coded_width=first.coded_width,
+            coded_height=first.coded_height,
+            rotation=first.rotation,
+            mirrored=first.mirrored,
             frames=frames,
-            duration=timeline.seconds(timeline.end) if len(timeline.pts) else frames / rate,
-            rate=rate,
+            duration=duration,
+            rate=_mean_rate(clock, timeline),
             variable_rate=_varies(timeline),
             has_audio=bool(container.streams.audio),
             still=frames == 1,
+            stream=stream.index,
+            time_basis=built.basis,
+            shapes=shapes if len(shapes) > 1 else (),
         )
-        return facts, timeline
+        said = declared(container, stream)
+        cut = cut_off(path, container.format.name, said, frames, float(duration), float(facts.rate))
+        changes = _changes(facts)
+        warnings = (*chosen, *built.warnings, *([cut] if cut else []), *([changes] if changes else []))
+        return Probed(facts, timeline, warnings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One pass over the packets: the first picture, timestamps in order (empty where they cannot name frames), key
-    frames."""
-
-    picture: av.VideoFrame
-    pts: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    last_span: int
-    packets: int
-
-
-def _read(container: InputContainer, stream: VideoStream, path: Path, settings: Settings, alive: Alive) -> _Found:
-    picture: av.VideoFrame | None = None
-    pts, keys = array("q"), array("q")
-    last_span, packets, usable, before = 0, 0, True, None
-    most = MAX_RATE * settings.max_duration
-    for packet in demux(container, stream):
-        alive()
-        picture = picture or _picture_in(packet, path, settings)
-        if not packet.size:
-            continue
-        if packet.is_keyframe and packet.pts is not None:
-            keys.append(packet.pts)
-        # Time that runs backwards: several recordings in one file.
-        if before is not None and packet.dts is not None and packet.dts < before:
-            usable = False
-        before = packet.dts if packet.dts is not None else before
-        # An edit list cuts frames away that only serve to decode others.
-        if packet.is_discard:
-            continue
-        packets += 1
-        if packets > most:
-            raise TooLarge(f"{path} holds more frames than {MAX_RATE} a second for the whole of max_duration.")
-        if packet.pts is None:
-            usable = False
-            continue
-        pts.append(packet.pts)
-        last_span = packet.duration or last_span
-    if picture is None:
-        raise NoFrames(f"{path} holds no frame that can be decoded: it may be cut short, damaged or of an absurd size.")
-    ordered = np.unique(np.array(pts if usable else (), np.int64))
-    # Equal timestamps cannot tell frames apart.
-    if len(ordered) != len(pts):
-        ordered = ordered[:0]
-    return _Found(picture, ordered, np.unique(np.array(keys, np.int64)), last_span, packets)
+def _clock(container: InputContainer, stream: VideoStream, packets: Packets, path: Path) -> Clock:
+    """What the container and the stream say about time."""
+    name, context = container.format.name, stream.codec_context
+    base = stream.time_base or 1 / DEFAULT_RATE
+    untimed = name in UNTIMED
+    rate, stated = _own_rate(stream) if untimed else (_rate(stream), True)
+    if untimed:
+        base = 1 / rate
+    origin, own = _origin(container, stream, base)
+    marked = np.zeros(len(packets), bool)
+    if name == "mpegts" and len(packets):
+        for place in discontinuities(path, stream.id):
+            after = int(np.searchsorted(np.maximum.accumulate(packets.position), place))
+            if 0 < after < len(marked):
+                marked[after] = True
+    said, end = declared(container, stream).own, None
+    if said is not None and not is_cut(path, name):
+        end = round(Fraction(said) / base) + (stream.start_time or 0)
+    return Clock(
+        base=base,
+        rate=rate,
+        stated=stated,
+        reordered=bool(context.has_b_frames),
+        delay=int(context.reorder_depth),
+        counted=untimed,
+        slots=name == "avi",
+        by_byte=name == "mpegts",
+        wraps=name in MPEG and base.denominator == 90_000,
+        origin=origin,
+        own_origin=own,
+        end=end,
+        end_first=name.startswith("matroska"),
+        marked=marked,
+    )
 
 
-def _picture_in(packet: av.Packet[VideoStream], path: Path, settings: Settings) -> av.VideoFrame | None:
-    """The first frame of a packet: headers can lie, and rotation may only be known here."""
-    try:
-        frame = next(iter(packet.decode()), None)
-    except MemoryError:
-        raise
-    except av.error.FFmpegError:
-        return None
-    if frame is not None and frame.width * frame.height > settings.max_pixels:
-        raise TooLarge(f"{path} has frames of {frame.width}x{frame.height} pixels, more than max_pixels allows.")
-    return frame
-
-
-def demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
-    """Packets until the file ends or is too damaged to go on."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            yield next(packets)
-        except (StopIteration, av.error.FFmpegError):
-            return
-
-
-def _counts_only(container: InputContainer, stream: VideoStream) -> bool:
-    """AVI numbers frames as they are stored; where they are shown in another order those are no presentation times."""
-    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
-
-
-def _origin(container: InputContainer, stream: VideoStream, base: Fraction) -> int:
-    """The player's zero, in units of `base`: the earliest start of any stream."""
+def _origin(container: InputContainer, stream: VideoStream, base: Fraction) -> tuple[int, bool]:
+    """The player's zero, in units of `base`: the earliest start of any stream; and whether that is this stream's."""
     own = stream.start_time or 0
     if container.start_time is None:
-        return own
+        return own, True
     start = Fraction(container.start_time, av.time_base)
     # The container rounds to microseconds; where the video itself starts first its own number is exact.
-    return own if abs(own * base - start) < Fraction(1, 1000) else round(start / base)
-
-
-def _plausible(pts: NDArray[np.int64], base: Fraction) -> NDArray[np.int64]:
-    """Without what lies before the start or behind an absurd jump (a damaged index)."""
-    pts = pts[pts >= 0]
-    jumps = np.flatnonzero(np.diff(pts) * float(base) > MAX_PLAUSIBLE_STEP)
-    return pts[: jumps[0] + 1] if len(jumps) else pts
-
-
-def _timeline(
-    pts: NDArray[np.int64], keys: NDArray[np.int64], last_span: int, base: Fraction, rate: Fraction, origin: int
-) -> Timeline:
-    if not len(pts):
-        return Timeline(base, pts, keys[:0], 0, origin)
-    usual = int(np.median(np.diff(pts))) if len(pts) > 1 else max(1, round(1 / rate / base))
-    span = last_span if 0 < last_span <= 4 * usual else usual
-    return Timeline(base, pts, keys[(keys <= pts[-1])], int(pts[-1]) + span, origin)
+    return (own, True) if abs(own * base - start) < Fraction(1, 1000) else (round(start / base), False)
 
 
 def _rate(stream: VideoStream) -> Fraction:
@@ -174,36 +136,61 @@ def _rate(stream: VideoStream) -> Fraction:
     return Fraction(rate) if rate and 0 < rate <= MAX_RATE else DEFAULT_RATE
 
 
+def _own_rate(stream: VideoStream) -> tuple[Fraction, bool]:
+    """Pictures a second of a stream without a container by its own headers, and whether those say one."""
+    said = stream.codec_context.framerate
+    if said and 0 < said <= MAX_RATE:
+        return Fraction(said), True
+    # MPEG-4 counts in fine ticks; FFmpeg has read some pictures' times.
+    guessed = stream.guessed_rate
+    if said and guessed and 0 < guessed <= MAX_RATE:
+        return Fraction(guessed), True
+    return DEFAULT_RATE, False
+
+
+def _mean_rate(clock: Clock, timeline: Timeline) -> Fraction:
+    """The container's rate where the timeline bears it out, else frames a second as they come."""
+    if len(timeline.pts) < 2:
+        return clock.rate
+    usual = float(np.median(np.diff(timeline.pts)) * timeline.base)
+    if 0.5 < usual * float(clock.rate) < 2:
+        return clock.rate
+    return Fraction(len(timeline.pts) - 1) / timeline.seconds(int(timeline.pts[-1] - timeline.pts[0]))
+
+
 def _varies(timeline: Timeline) -> bool:
     """Whether steps between frames differ by more than rounding to the time base."""
     steps = np.diff(timeline.pts)
-    return bool(len(steps) and (steps.max() - steps.min()) > max(2, 0.05 * float(np.median(steps))))
+    if not len(steps):
+        return False
+    usual = float(np.median(steps))
+    # Where a step has few ticks, one more or less is no rounding.
+    return bool(steps.max() - steps.min() > max(2 if usual >= FINE else 0, 0.05 * usual))
 
 
-def _display_size(picture: av.VideoFrame, stream: VideoStream, rotation: int) -> tuple[int, int]:
-    """Width and height as a player shows them: pixel shape and rotation applied."""
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    if not Fraction(1, 8) <= aspect <= 8:
-        aspect = Fraction(1)
-    width, height = max(1, round(picture.width * aspect)), picture.height
-    return (height, width) if rotation % 180 == 90 else (width, height)
+def _shapes(packets: Packets, timeline: Timeline) -> Iterator[Shape]:
+    """The picture's shapes with the frames from which on they hold, equal neighbours and unseen ones left out."""
+    last: Shape | None = None
+    numbers = timeline.packets
+    for packet, shape in packets.shapes:
+        after = np.flatnonzero(numbers >= packet) if len(numbers) else np.arange(packet, len(timeline.pts))
+        if not len(after):
+            continue
+        frame = int(after[0])
+        placed = dataclasses.replace(shape, frame=frame, time=float(timeline.seconds(int(timeline.pts[frame]))))
+        if last is None or dataclasses.replace(last, frame=0, time=0.0) != shape:
+            last = placed
+            yield placed
 
 
-def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
-    """`VideoFacts.rotation` and `mirrored` of a picture.
-
-    Found out here once and not from each frame: PyAV ties a frame and its side data into a cycle, and one frame that
-    waits for the garbage collector keeps the decoder's whole pool of pictures.
-    """
-    try:
-        matrix = picture.side_data.get("DISPLAYMATRIX")
-    except ValueError:
-        # PyAV does not know every kind of side data (Exif, for one) and then gives none of it.
-        return round(picture.rotation / 90) * 90 % 360, False
-    if matrix is None:
-        return 0, False
-    # FFmpeg's layout: x' = a x + c y, y' = b x + d y, with y downwards.
-    memory = memoryview(matrix)  # type: ignore[arg-type]
-    a, b, _, c, d, *_ = np.frombuffer(memory, np.int32).astype(float).tolist()
-    mirrored = a * d - b * c < 0
-    return round(-np.degrees(np.arctan2(b, -a if mirrored else a)) / 90) * 90 % 360, mirrored
+def _changes(facts: VideoFacts) -> ResultWarning | None:
+    """A warning where the picture changes."""
+    if not facts.shapes:
+        return None
+    shown = ", ".join(f"{shape.width}x{shape.height} from {shape.time:.2f} s" for shape in facts.shapes[:5])
+    more = len(facts.shapes) - 5
+    message = (
+        f"The picture changes its shape or coding on the way ({shown}{f' and {more} more' if more > 0 else ''}): each "
+        "part was analysed in its own shape."
+    )
+    return ResultWarning("picture_changes", message, len(facts.shapes) - 1)

@@ -20,18 +20,23 @@ if TYPE_CHECKING:
     Packet = av.Packet[Any]
     Sound = Callable[[Packet], Iterable[Packet]]
     """Packets for the output out of a packet of the source; one of size 0 ends the stream."""
+    Zero = Callable[[Fraction], Fraction]
+    """The video's start on the source's clock, for sound at a time on it; both in seconds."""
 
 
-def copy_sound(target: OutputContainer, source: AudioStream, start: Fraction) -> Sound:
-    """Add a stream that takes the packets of `source` as they are. start: the video's zero on the source's clock, in
-    seconds. Raises `ValueError` or `av.error.FFmpegError` where the output cannot hold them."""
+def copy_sound(target: OutputContainer, source: AudioStream, zero: Zero) -> Sound:
+    """Add a stream that takes the packets of `source` as they are. Raises `ValueError` or `av.error.FFmpegError` where
+    the output cannot hold them."""
     stream = target.add_stream_from_template(source)
     base = source.time_base or Fraction(1, source.rate)
-    shift, rising = round(start / base), _Rising()
+    rising = _Rising()
 
     def packets(packet: Packet) -> Iterable[Packet]:
         pts = packet.dts if packet.pts is None else packet.pts
-        if not packet.size or pts is None or (pts - shift) * base < -PREROLL:
+        if not packet.size or pts is None:
+            return ()
+        shift = round(zero(pts * base) / base)
+        if (pts - shift) * base < -PREROLL:
             return ()
         packet.pts = packet.dts = pts - shift
         packet.stream = stream
@@ -40,7 +45,7 @@ def copy_sound(target: OutputContainer, source: AudioStream, start: Fraction) ->
     return packets
 
 
-def encode_sound(target: OutputContainer, source: AudioStream, start: Fraction) -> Sound:
+def encode_sound(target: OutputContainer, source: AudioStream, zero: Zero) -> Sound:
     """Add a stream with the sound of `source` in AAC; see `copy_sound`."""
     rate = source.rate if source.rate in AAC_RATES else 48000
     layout = "mono" if source.layout.nb_channels == 1 else "stereo"
@@ -57,7 +62,7 @@ def encode_sound(target: OutputContainer, source: AudioStream, start: Fraction) 
         coded: list[Packet] = []
         for frame in frames:
             if isinstance(frame, av.AudioFrame) and frame.pts is not None:
-                frame.pts -= round(start / frame.time_base)
+                frame.pts -= round(zero(frame.pts * frame.time_base) / frame.time_base)
                 coded += coder.encode(frame)
         if not packet.size:
             coded += coder.finish()

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visagram.core.segments import Timeline
-from visagram.core.types import VideoFacts
-from visagram.media.probe import Alive, probe
+from visagram.core.types import ResultWarning, VideoFacts
+from visagram.media.packets import Alive
+from visagram.media.probe import probe
 from visagram.settings import Settings
 
 
@@ -19,8 +20,10 @@ class Source:
     facts: VideoFacts
     timeline: Timeline
     settings: Settings
+    warnings: tuple[ResultWarning, ...] = ()
 
     @classmethod
     def probed(cls, path: Path, settings: Settings, alive: Alive = lambda: None) -> Source:
         """Probe a file. Raises `InputError`."""
-        return cls(path, *probe(path, settings, alive), settings)
+        facts, timeline, warnings = probe(path, settings, alive)
+        return cls(path, facts, timeline, settings, warnings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from visagram.errors import NoFrames
 from visagram.media.container import open_video
 from visagram.media.decode import Picture
-from visagram.media.probe import Alive, demux
+from visagram.media.numbering import Numbering, whole
+from visagram.media.packets import Alive, demux
 from visagram.media.source import Source
 from visagram.media.still import encode_jpeg, frame_at, scaled
 from visagram.settings import cores
@@ -80,16 +82,18 @@ def read_strip(source: Source, alive: Alive = lambda: None) -> Strip:
     interval = max(SHORTEST, duration / MOST)
     count = min(MOST, max(1, math.ceil(duration / interval - 1e-6)))
     wanted = np.minimum((np.arange(count) + 0.5) * interval, duration)
-    reader = _Reader(source, scaled(facts, min(WIDTH / facts.width, TALLEST / facts.height)), alive)
-    keys = source.timeline.keys[np.isin(source.timeline.keys, source.timeline.pts)]
-    seconds = (keys * float(source.timeline.base)).astype(np.float64)
+    canvas = facts.canvas
+    reader = _Reader(source, scaled(canvas, min(WIDTH / canvas[0], TALLEST / canvas[1])), alive)
+    timeline = source.timeline
+    keys = np.flatnonzero(np.isin(timeline.keys, timeline.pts)) if timeline.seekable else np.empty(0, np.intp)
+    seconds = (timeline.keys[keys] * float(timeline.base)).astype(np.float64)
     near = _nearest(seconds, wanted) if len(keys) else None
     affordable = facts.frames * facts.coded_width * facts.coded_height <= AFFORDABLE
     taken: dict[float, NDArray[np.uint8]] = {}
     if near is not None:
         far = np.abs(seconds[near] - wanted) > interval
         if not affordable or far.mean() <= FEW:
-            taken = reader.keys(np.unique(keys[near]))
+            taken = reader.keys(keys[np.unique(near)])
     elif not affordable:
         taken = reader.straight(wanted, keys_only=True)
     taken = taken or reader.straight(wanted, keys_only=False)
@@ -107,8 +111,8 @@ def poster(source: Source, strip: Strip, time: float | None = None, alive: Alive
         bright = strip.thumbs.mean(axis=(1, 2, 3)) > BLACK
         order = [*range(start, len(bright)), *range(start - 1, -1, -1)]
         time = float(strip.times[next((k for k in order if bright[k]), start)])
-    scale = min(1.0, POSTER_SIDE / max(source.facts.width, source.facts.height))
-    return encode_jpeg(frame_at(source, time, alive).picture(*scaled(source.facts, scale)))
+    frame = frame_at(source, time, alive)
+    return encode_jpeg(frame.picture(*scaled(frame.size, min(1.0, POSTER_SIDE / max(frame.size)))))
 
 
 def _nearest(sorted_times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -121,46 +125,72 @@ def _nearest(sorted_times: NDArray[np.float64], wanted: NDArray[np.float64]) -> 
 
 
 class _Reader:
-    """Takes thumbnails by time in seconds."""
+    """Takes thumbnails by time in seconds, each in its own shape in the middle of its cell."""
 
     def __init__(self, source: Source, size: tuple[int, int], alive: Alive) -> None:
         self._source, self._size, self._alive = source, size, alive
-        self._picture = Picture(source.facts)
+        self._picture = Picture()
 
-    def keys(self, pts: NDArray[np.int64]) -> dict[float, NDArray[np.uint8]]:
-        """Of these key frames, by seeking to each."""
+    def keys(self, which: NDArray[np.intp]) -> dict[float, NDArray[np.uint8]]:
+        """Of the key frames with these places in the timeline's list, by seeking to each."""
         timeline = self._source.timeline
         taken: dict[float, NDArray[np.uint8]] = {}
-        with open_video(self._source.path, self._source.settings) as (container, stream):
+        with self._opened() as (container, stream):
             stream.thread_type = "SLICE"
-            for wanted in pts.tolist():
-                packet = self._sought(container, stream, wanted + timeline.origin)
+            for key in which.tolist():
+                packet = self._sought(container, stream, timeline.marks[timeline.key_packets[key]])
                 frame = self._alone(packet) if packet else None
                 if frame is not None:
-                    taken[float(timeline.seconds(wanted))] = self._picture(frame, *self._size)
+                    pts = int(timeline.keys[key])
+                    taken[float(timeline.seconds(pts))] = self._thumb(frame, int(np.searchsorted(timeline.pts, pts)))
         return taken
 
     def straight(self, wanted: NDArray[np.float64], *, keys_only: bool) -> dict[float, NDArray[np.uint8]]:
-        """The first frames at or after the `wanted` times, in one pass. keys_only: of packets in the order stored."""
+        """The first frames at or after the `wanted` times, in one pass. keys_only: of key frames alone."""
+        timeline = self._source.timeline
         taken: dict[float, NDArray[np.uint8]] = {}
         due = 0
-        with open_video(self._source.path, self._source.settings) as (container, stream):
+        with self._opened() as (container, stream):
             stream.thread_type, stream.codec_context.thread_count = "AUTO", min(cores(), MOST_THREADS)
-            for time, frame in self._keys_in_order(container, stream) if keys_only else self._all(container, stream):
+            for number, frame in self._keys(container, stream) if keys_only else self._all(container, stream):
+                time = float(timeline.seconds(int(timeline.pts[number])))
                 if not taken or (due < len(wanted) and time >= wanted[due]):
-                    taken[time] = self._picture(frame, *self._size)
+                    taken[time] = self._thumb(frame, number)
                     due = int(np.searchsorted(wanted, time, side="right"))
         return taken
 
-    def _sought(self, container: InputContainer, stream: VideoStream, pts: int) -> av.Packet[VideoStream] | None:
+    def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+        return open_video(self._source.path, self._source.settings, self._source.facts.stream)
+
+    def _thumb(self, frame: av.VideoFrame, number: int) -> NDArray[np.uint8]:
+        facts = self._source.facts.at(number, (frame.width, frame.height))
+        scale = min(self._size[0] / facts.width, self._size[1] / facts.height)
+        width, height = scaled((facts.width, facts.height), scale)
+        width, height = min(width, self._size[0]), min(height, self._size[1])
+        cell = np.zeros((self._size[1], self._size[0], 3), np.uint8)
+        left, top = (self._size[0] - width) // 2, (self._size[1] - height) // 2
+        cell[top : top + height, left : left + width] = self._picture(frame, facts, width, height)
+        return cell
+
+    def _sought(
+        self, container: InputContainer, stream: VideoStream, mark: NDArray[np.int64]
+    ) -> av.Packet[VideoStream] | None:
+        """The packet with this mark, None where a seek does not lead to it."""
+        place, size, stamp = (int(value) for value in mark[:3])
+        by_byte = self._source.timeline.by_byte
         try:
-            container.seek(pts, stream=stream)
+            if by_byte:
+                container.seek(place, any_frame=True, unsupported_byte_offset=True)
+            else:
+                container.seek(stamp, stream=stream)
         except av.error.FFmpegError:
             return None
         for packet in demux(container, stream):
             self._alive()
-            if packet.pts is not None and packet.is_keyframe and packet.pts >= pts:
-                return packet if packet.pts == pts else None
+            if by_byte:
+                return packet if (packet.pos, packet.size) == (place, size) else None
+            if packet.pts is not None and packet.is_keyframe and packet.pts >= stamp:
+                return packet if packet.pts == stamp else None
         return None
 
     def _alone(self, packet: av.Packet[VideoStream]) -> av.VideoFrame | None:
@@ -175,30 +205,25 @@ class _Reader:
         context.flush_buffers()
         return next((frame for frame in frames if self._fits(frame)), None)
 
-    def _all(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
-        timeline, count = self._source.timeline, 0
+    def _all(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
+        source = self._source
+        numbering = Numbering(whole(source.timeline), source.facts, source.settings.max_pixels)
         for packet in demux(container, stream):
             self._alive()
-            try:
-                frames = packet.decode()
-            except MemoryError:
-                raise
-            except av.error.FFmpegError:
-                continue
-            for frame in frames:
-                if not self._fits(frame):
-                    continue
-                if not len(timeline.pts):
-                    yield float(count / self._source.facts.rate), frame
-                elif frame.pts is not None and frame.pts >= timeline.origin:
-                    yield float(timeline.seconds(frame.pts - timeline.origin)), frame
-                count += 1
+            yield from numbering.decoded(packet)
 
-    def _keys_in_order(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
-        for number, packet in enumerate(demux(container, stream)):
+    def _keys(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
+        timeline = self._source.timeline
+        numbers = np.searchsorted(timeline.pts, timeline.keys).tolist()
+        places = {int(packet): number for packet, number in zip(timeline.key_packets, numbers, strict=True)}
+        count = 0
+        for packet in demux(container, stream):
             self._alive()
-            if packet.size and packet.is_keyframe and (frame := self._alone(packet)) is not None:
-                yield float(number / self._source.facts.rate), frame
+            if not packet.size:
+                continue
+            if count in places and (frame := self._alone(packet)) is not None:
+                yield min(places[count], len(timeline.pts) - 1), frame
+            count += 1
 
     def _fits(self, frame: av.VideoFrame) -> bool:
         return not frame.is_corrupt and frame.width * frame.height <= self._source.settings.max_pixels

@@ -18,12 +18,14 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.video.frame import PictureType
+from av.video.stream import VideoStream
 
 from visagram.core.types import Progress
 from visagram.errors import DecodeFailed, NoFrames, UnreadableInput
 from visagram.files import output_error
-from visagram.media.clock import Clock
+from visagram.media.clock import Clock, SoundClock
 from visagram.media.container import open_video
+from visagram.media.numbering import Numbering, whole
 from visagram.media.sound import copy_sound, encode_sound
 from visagram.media.source import Source
 from visagram.media.upright import Look
@@ -33,10 +35,10 @@ MOST_THREADS = 8
 
 if TYPE_CHECKING:
     from visagram.media.overlay import Planes
-    from visagram.media.sound import Sound
+    from visagram.media.sound import Sound, Zero
 
     Packet = av.Packet[Any]
-    _Way = Callable[[OutputContainer, AudioStream, Fraction], Sound]
+    _Way = Callable[[OutputContainer, AudioStream, Zero], Sound]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Painter(Protocol):
 def write_mp4(source: Source, output: Path, style: Style, progress: Progress, painter: Painter | None = None) -> None:
     """Write a copy of `source` to `output`. Raises `InputError`, and `OutputError` for what the disk refuses."""
     job = _Job(source, output, style, progress, painter)
-    with open_video(source.path, source.settings) as (container, _):
+    with open_video(source.path, source.settings, source.facts.stream) as (container, _):
         voice = container.streams.best("audio")
         codec = voice.codec_context.name if voice is not None and voice.codec_context is not None else ""
     ways: list[_Way | None] = [encode_sound, None] if codec else [None]
@@ -101,15 +103,17 @@ class _Job:
     def __init__(self, source: Source, output: Path, style: Style, progress: Progress, painter: Painter | None) -> None:
         self._source, self._output, self._style = source, output, style
         self._progress, self._painter = progress, painter
-        self._clock = Clock(source.timeline, source.facts.rate)
+        self._clock = Clock(source.timeline)
+        self._numbering = Numbering(whole(source.timeline), source.facts, source.settings.max_pixels)
         self._threads = min(source.settings.processes or cores(), MOST_THREADS)
         self._done, self._key = 0, -math.inf
 
     def run(self, way: _Way | None) -> None:
         """Read, draw and write the whole video, with the sound treated in this `way`."""
         self._done, self._key = 0, -math.inf
+        self._numbering.reset(sought=False)
         facts, timeline = self._source.facts, self._source.timeline
-        with open_video(self._source.path, self._source.settings) as (container, stream):
+        with open_video(self._source.path, self._source.settings, facts.stream) as (container, stream):
             voice = container.streams.best("audio") if way else None
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
@@ -119,24 +123,45 @@ class _Job:
             with _created(self._output, self._clock.base, self._beat) as target:
                 with _refusals():
                     video = look.add_stream(target, facts.rate, self._clock.base, self._threads, self._style.encoding)
-                    start = timeline.origin * timeline.base
-                    sound = way(target, voice, start) if way and isinstance(voice, AudioStream) else None
+                    heard = SoundClock(timeline, stream.time_base or timeline.base)
+                    sound = way(target, voice, heard.zero) if way and isinstance(voice, AudioStream) else None
                     target.start_encoding()
-                for packet in self._demux(container, [stream, voice] if sound else [stream]):
-                    self._beat()
-                    if sound and packet.stream is voice:
-                        with _refusals():
-                            target.mux(list(sound(packet)))
-                        continue
-                    for number, frame in self._decoded(packet):
-                        drawn = self._drawn(number, frame, look)
-                        with _refusals():
-                            target.mux(self._clock.spans(video.encode(drawn)))
-                with _refusals():
-                    target.mux(self._clock.spans(video.encode(None)))
+                read = self._demux(container, [stream, voice] if sound else [stream])
+                for coded in self._clock.timed(self._coded(read, voice, sound, heard, video, target, look)):
+                    with _refusals():
+                        target.mux(coded)
         if not self._done:
             raise NoFrames(f"{self._source.path} holds no frame that can be decoded: it may be cut short or damaged.")
         self._progress(self._style.stage, self._done, self._done)
+
+    def _coded(
+        self,
+        packets: Iterator[Packet],
+        voice: object,
+        sound: Sound | None,
+        heard: SoundClock,
+        video: VideoStream,
+        target: OutputContainer,
+        look: Look,
+    ) -> Iterator[Packet]:
+        """The copy's pictures, encoded; sound goes into the target on the way."""
+        for packet in packets:
+            self._beat()
+            if sound and packet.stream is voice:
+                with _refusals():
+                    target.mux(list(sound(packet)))
+                continue
+            if packet.size:
+                heard.passed(packet.pts)
+            for number, frame in self._numbering.decoded(packet):
+                self._done += 1
+                drawn = self._drawn(number, frame, look)
+                with _refusals():
+                    coded = video.encode(drawn)
+                yield from coded
+        with _refusals():
+            coded = video.encode(None)
+        yield from coded
 
     def _demux(self, container: InputContainer, streams: list[Any]) -> Iterator[Packet]:
         """Packets until the file ends or is too damaged to go on; at its end one of size 0 for each stream."""
@@ -150,26 +175,8 @@ class _Job:
                 path = self._source.path
                 raise UnreadableInput(f"{path} cannot be read to its end ({error.strerror}).") from error
 
-    def _decoded(self, packet: Packet) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The frames of a packet that are whole and to be shown, with their numbers."""
-        try:
-            frames = packet.decode()
-        except MemoryError:
-            raise
-        except av.error.FFmpegError:
-            return
-        for frame in frames:
-            if not isinstance(frame, av.VideoFrame) or frame.is_corrupt:
-                continue
-            if frame.width * frame.height > self._source.settings.max_pixels:
-                continue
-            number = self._clock.number(frame.pts, self._done)
-            if number is not None:
-                yield number, frame
-                self._done += 1
-
     def _drawn(self, number: int, frame: av.VideoFrame, look: Look) -> av.VideoFrame:
-        upright, planes = look.upright(frame)
+        upright, planes = look.upright(frame, self._source.facts.at(number, (frame.width, frame.height)))
         seconds = self._clock.seconds(number)
         if self._painter:
             self._painter.paint(planes, number, seconds)

@@ -111,4 +111,4 @@ def _frame(luma: NDArray[np.uint8]) -> Frame:
         sized = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
         return np.asarray(cv2.cvtColor(sized, cv2.COLOR_GRAY2BGR), np.uint8)
 
-    return Frame(0, Fraction(0), Fraction(1), luma, True, np.eye(2, 3), picture)
+    return Frame(0, Fraction(0), Fraction(1), luma, True, np.eye(2, 3), picture, luma.shape[::-1])

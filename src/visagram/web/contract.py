@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from urllib.parse import quote
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
-from visagram.errors import DataError, NotFound
+from visagram.errors import NotFound
 from visagram.jobs.model import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Analysis, Video
 from visagram.jobs.service import Service
 from visagram.jobs.storage import view_folder
 from visagram.jobs.videos import shown_name
 from visagram.web import shapes
+from visagram.web.api.writers import read_statistics
 from visagram.web.broadcaster import Broadcaster
 from visagram.web.connection import is_gone
 from visagram.web.events import wait_until_over
@@ -72,8 +72,9 @@ def contract_routes(service: Service, broadcaster: Broadcaster) -> APIBlueprint:
             if newest is None:
                 raise NotFound("No video of this name was analysed.")
             shown, folder = shapes.analysis(newest), view_folder(service.storage, newest)
+            sha256 = newest.video.blob_id
         if shown["state"] == DONE:
-            return jsonify(_statistics(shown["video_name"], folder))
+            return jsonify(_statistics(shown["video_name"], folder, sha256))
         if shown["state"] == FAILED:
             raise Problem(422, shown["error"]["code"], shown["error"]["detail"])
         if shown["state"] == CANCELLED:
@@ -96,14 +97,8 @@ def _wait(service: Service, broadcaster: Broadcaster, analysis: str) -> None:
         return
 
 
-def _statistics(name: str, folder: Path) -> dict[str, Any]:
+def _statistics(name: str, folder: Path, sha256: str) -> dict[str, Any]:
     numbered = {int(found[1]): path for path in folder.iterdir() if (found := _FACE.fullmatch(path.name))}
-    faces = [_read(numbered[number]) for number in sorted(numbered)]
-    return {"filename": name, "overall": _read(folder / "overall_statistics.json"), "faces": faces}
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}. Analyse the video again.") from error
+    faces = [read_statistics(numbered[number], sha256) for number in sorted(numbered)]
+    overall = read_statistics(folder / "overall_statistics.json", sha256)
+    return {"filename": name, "overall": overall, "faces": faces}

@@ -52,6 +52,7 @@ _FIGURES = {
     "ece": "calibration error",
 }
 _FACTS = ("width", "height", "frames", "variable_rate", "codec", "container", "pixel_format", "has_audio", "still")
+_SHAPE = ("frame", "time", "width", "height")
 _STAGES = ("wait", "probe", "analyse", "summarise", "done")
 
 
@@ -81,11 +82,14 @@ def video(session: Session, storage: Storage, row: Video) -> dict[str, Any]:
 
 
 def facts(packed: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What the probe found out, with times in seconds; None before it looked."""
+    """What the probe found out, with times in seconds; None before it looked, and for what an older one did not."""
     if packed is None:
         return None
     times = {name: float(Fraction(packed[name])) for name in ("duration", "rate")}
-    return times | {name: packed[name] for name in _FACTS}
+    found = packed.get("shapes")
+    changes = None if found is None else [{name: each[name] for name in _SHAPE} for each in found]
+    known = {name: packed.get(name) for name in ("stream", "time_basis")}
+    return times | {name: packed[name] for name in _FACTS} | known | {"shapes": changes}
 
 
 def playback(session: Session, storage: Storage, row: Video) -> dict[str, Any]:

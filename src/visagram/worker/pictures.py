@@ -12,8 +12,8 @@ import visagram.wire as wire
 from visagram.core.stages import Framing
 from visagram.core.types import Faces, Frame, VideoFacts
 from visagram.errors import InputError
+from visagram.media.packets import Alive
 from visagram.media.picture import displayed, face_luma, read_picture, whole_luma
-from visagram.media.probe import Alive
 from visagram.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import visagram.wire as wire
-from visagram.core.segments import Segment
+from visagram.core.segments import Probed, Segment
 from visagram.core.types import Frame
 from visagram.errors import UsageError
 from visagram.settings import Settings
@@ -67,8 +67,7 @@ class Tasks:
 
     def _probe(self, path: Path, settings: Settings, _values: dict[str, Any], _arrays: wire.Arrays) -> None:
         source = self._source(path, settings)
-        values, arrays = wire.pack_timeline(source.timeline)
-        self._replies.send("answer", {"facts": wire.pack_facts(source.facts), "timeline": values}, arrays)
+        self._replies.send("answer", *wire.pack_probed(Probed(source.facts, source.timeline, source.warnings)))
 
     def _playable(self, path: Path, settings: Settings, _values: dict[str, Any], _arrays: wire.Arrays) -> None:
         from visagram.media.playable import obstacle
@@ -83,11 +82,11 @@ class Tasks:
 
         facts, replies = wire.unpack_facts(values["facts"]), self._replies
         segment = wire.unpack_segment(values["segment"], arrays)
-        timeline = wire.unpack_timeline(values["timeline"], {"pts": segment.pts[:0], "keys": segment.pts[:0]})
+        timeline = wire.unpack_timeline(values["timeline"], dict.fromkeys(wire.TIMELINE[:2], segment.pts[:0]))
         threads = int(values["threads"])
         with open_frames(path, facts, timeline, segment, settings, threads, replies.alive) as source:
             models = self._opened(threads, settings)
-            preview = Preview(facts) if values["preview"] else None
+            preview = Preview() if values["preview"] else None
             counted = _Counted(source, segment)
             stretch = open_stretch(counted, models, facts, settings)
             for observations in stretch:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import visagram.wire as wire
-from visagram.core.segments import Segment, Timeline
+from visagram.core.segments import Probed, Segment, Timeline
 from visagram.core.stages import Framing
 from visagram.core.types import Progress, VideoFacts
 from visagram.errors import DecodeFailed, OutputError, Stopped
@@ -62,10 +62,10 @@ class Workers:
         """Start up to `count` idle processes now, because starting takes longer than probing."""
         self._pool.warm(count)
 
-    def probe(self, path: Path) -> tuple[VideoFacts, Timeline]:
+    def probe(self, path: Path) -> Probed:
         """Probe a file in a worker. Raises the `InputError` that says what is wrong with it."""
         values, arrays = self._answer("probe", path, "probed")
-        return wire.unpack_facts(values["facts"]), wire.unpack_timeline(values["timeline"], arrays)
+        return wire.unpack_probed(values, arrays)
 
     def playable(self, path: Path) -> str | None:
         """None where browsers play the file as it is and at our times, else why they do not. Raises `InputError`."""

@@ -5,25 +5,17 @@ from __future__ import annotations
 import contextlib
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
-from pathlib import Path
 from typing import Any
 
 import visagram.wire as wire
 from visagram.errors import BY_CODE, Stopped, VisagramError
+from visagram.interpreter import command, environment
 from visagram.settings import Settings, cores
 from visagram.workers.checks import check
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
-# Without threads of its own numpy starts faster, needs less address space and gives the same bits on every machine.
-_START = (
-    "import os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'; sys.path.insert(0, sys.argv[1]); "
-    "from visagram.worker import main; main()"
-)
 
 Message = tuple[str, dict[str, Any], wire.Arrays]
 GONE: Message = ("gone", {}, {})
@@ -40,7 +32,10 @@ class _Worker:
         self._inbox: queue.Queue[tuple[_Worker, Message]] = queue.Queue()
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, str(_ROOT)],
+            command("visagram.worker"),
+            # Without threads of its own numpy starts faster, needs less address space and gives the same bits on every
+            # machine.
+            env=environment(OPENBLAS_NUM_THREADS="1"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debug else subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
 import json
@@ -10,12 +11,14 @@ import threading
 import zipfile
 
 import av
+import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from service import upload, work
 from visagram.cli import SAMPLE
+from visagram.export.json import schema
 from visagram.web.api.found import Result
 from visagram.web.api.made import EXPORTS, Made
 from visagram.web.api.writers import WHOLE, Selection
@@ -76,6 +79,23 @@ def test_files_hold_the_name_that_the_video_has_now(world, fresh):
     assert "=1+1.mp4" in world.get(f"{path}/html").text
 
 
+def test_every_file_names_the_content_and_no_place_on_the_server(world, fresh):
+    path = f"/analyses/{fresh[1]}"
+    sha256 = hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
+    for part in ("", "?end=1"):
+        assert {row["video_id"] for row in rows_of(world.get(f"{path}/exports/csv{part}").text)} == {sha256[:16]}
+        table = pq.read_table(io.BytesIO(world.get(f"{path}/exports/parquet{part}").data))
+        assert set(table["video_id"].to_pylist()) == {sha256[:16]}
+    for found in (world.get(f"{path}/exports/json").json, world.get(f"{path}/report").json):
+        video = found["video"]
+        assert (video["sha256"], video["video_id"], video["path"]) == (sha256, sha256[:16], None)
+        jsonschema.Draft202012Validator(schema("report")).validate(found)
+    statistics = members_of(world.get(f"{path}/exports/statistics").data)
+    matrices = members_of(world.get(f"{path}/exports/npy").data)
+    named = [json.loads(content) for name, content in (statistics | matrices).items() if name.endswith(".json")]
+    assert len(named) == 3 and {each["video_id"] for each in named} == {sha256[:16]}
+
+
 def test_tables_are_those_of_the_library(world):
     path = f"/analyses/{world.analysis}"
     service = world.service
@@ -96,7 +116,7 @@ def test_tables_are_cut_to_a_stretch_and_a_person(world, fresh):
     assert [f"{time:.2f}" for time in table["time_s"].to_pylist()] == [f"{float(row['time_s']):.2f}" for row in rows]
     empty = world.get(f"{path}/exports/csv?person=9").text
     assert rows_of(empty) == []
-    assert empty.startswith('"video","frame"')
+    assert empty.startswith('"video","video_id","frame"')
     assert len(pq.read_table(io.BytesIO(world.get(f"{path}/exports/parquet?start=99").data))) == 0
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 
 import pyarrow.parquet as pq
 import pytest
+
+from visagram.cli import SAMPLE
 
 TAG = "the study"
 
@@ -43,6 +46,7 @@ def test_the_table_has_a_row_per_video_person_and_window(world, cohort):
     assert table["items"][1]["measured"] == pytest.approx(1.0)
     assert table["total"] == 5
     assert set(table["items"][0]) == set(table["columns"])
+    assert {row["content_id"] for row in table["items"]} == {hashlib.sha256(SAMPLE.read_bytes()).hexdigest()[:16]}
     assert table["excluded"] == [{"id": cohort[4], "name": "sample.mp4", "reason": "its analysis is waiting"}]
     assert len(world.get(f"/study/table?tag={TAG}&condition=calm").json["items"]) == 3
 

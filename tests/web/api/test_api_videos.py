@@ -32,6 +32,7 @@ def test_a_video_is_shown_with_facts_pictures_and_its_analysis(world):
     assert (video["name"], video["bytes"]) == ("sample.mp4", SAMPLE.stat().st_size)
     assert video["sha256"] == hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
     assert (video["facts"]["width"], video["facts"]["height"], video["facts"]["frames"]) == (400, 300, 765)
+    assert (video["facts"]["stream"], video["facts"]["time_basis"], video["facts"]["shapes"]) == (0, "exact", [])
     assert video["latest"]["id"] == world.analysis
     playback = {"state": "direct", "progress": 1.0, "reason": None}
     assert video["playback"] == playback | {"url": f"/api/v1/videos/{world.video}/playback"}

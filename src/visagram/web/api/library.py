@@ -49,7 +49,8 @@ def study_videos(
                 continue
             windows = tuple(Window(window.name, window.start, window.end) for window in video.windows)
             labels = (video.participant, video.condition, tuple(video.tags))
-            videos.append(StudyVideo(video.id, video.name, *labels, windows, of_analysis(service, done[-1]).folder))
+            folder = of_analysis(service, done[-1]).folder
+            videos.append(StudyVideo(video.id, video.name, *labels, windows, folder, video.blob_id))
     return videos[::-1], excluded[::-1]
 
 

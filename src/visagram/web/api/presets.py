@@ -38,6 +38,7 @@ _BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "end": (0, None),
     "sample_fps": (0, 1000),
     "frame_interval": (1, 100_000),
+    "stream": (0, None),
     "min_face": (8, 10_000),
     "detect_every": (0, 100),
     "seed": (0, None),

@@ -13,6 +13,13 @@ EXPORTS = ("csv", "parquet", "json", "html", "vtt", "npy", "statistics", "mp4")
 _BEFORE = "null in results from before version 1.1 of the form"
 
 
+class WarningOut(Answer):
+    code = String(metadata=about("Stable, for programs.", "times_repaired"))
+    message = String(metadata=about("A sentence for people.", "The times of 12 frames were repaired."))
+    count = Integer(metadata=about("Of how many frames, streams or parts it speaks; 0 where nothing can be counted."))
+    seconds = Float(allow_none=True, metadata=about("How much time it concerns; null where that is not known."))
+
+
 class TrackOut(Answer):
     track = Integer(metadata=about("Number of the track.", 1))
     first = Float(metadata=about("Seconds.", 0.0))
@@ -61,13 +68,13 @@ class ReportOut(Answer):
     """What `report.json` holds; `visagram/export/schema` has its full schema."""
 
     schema = String(metadata=about("visagram.report"))
-    schema_version = String(metadata=about("Version of the form.", "1.1"))
-    video = Dict(metadata=about("Facts of the video."))
+    schema_version = String(metadata=about("Version of the form.", "1.2"))
+    video = Dict(metadata=about("Facts of the video; video_id names its content."))
     settings = Dict(metadata=about("Settings that decide the result."))
     models = List(Dict(), metadata=about("Models and their versions."))
     people = List(Dict(), metadata=about("Statistics of each person."))
     totals = Dict(metadata=about("Figures over the whole analysis."))
-    warnings = List(String(), metadata=about("What may limit the result."))
+    warnings = List(Nested(WarningOut), metadata=about("What was repaired, guessed, chosen or left out."))
 
 
 class ObservationOut(Schema):

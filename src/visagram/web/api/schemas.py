@@ -14,6 +14,7 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 PRESETS = ("accurate", "fast", "original")
 MOST_SECONDS = 1e7
 MOST_PEOPLE = 2**31 - 1
+_BEFORE = "null where a version before 0.2 looked at the file"
 
 
 def about(text: str, example: Any = None, **more: Any) -> dict[str, Any]:
@@ -142,6 +143,13 @@ class AnalysisIn(Schema):
     preset = String(load_default=None, validate=OneOf(PRESETS), allow_none=True, metadata=about("A set of settings."))
 
 
+class ShapeOut(Answer):
+    frame = Integer(metadata=about("Number of the first frame of this shape.", 90))
+    time = Float(metadata=about("When that frame is shown, in seconds.", 3.0))
+    width = Integer(metadata=about("Pixels of the displayed picture.", 360))
+    height = Integer(metadata=about("Pixels of the displayed picture.", 640))
+
+
 class Facts(Answer):
     duration = Float(metadata=about("Seconds.", 17.4))
     width = Integer(metadata=about("Pixels of the displayed picture.", 640))
@@ -154,6 +162,15 @@ class Facts(Answer):
     pixel_format = String(metadata=about("Pixel format.", "yuv420p"))
     has_audio = Boolean(metadata=about("Whether there is sound."))
     still = Boolean(metadata=about("Whether it is a single picture."))
+    stream = Integer(allow_none=True, metadata=about(f"Number of the video's stream in the file; {_BEFORE}.", 0))
+    time_basis = String(
+        allow_none=True, metadata=about(f"What frame times rest on: exact, repaired or guessed; {_BEFORE}.", "exact")
+    )
+    shapes = List(
+        Nested(ShapeOut),
+        allow_none=True,
+        metadata=about(f"Where the picture changes its shape, each shape; empty where it never does; {_BEFORE}."),
+    )
 
 
 class Strip(Answer):

@@ -9,6 +9,7 @@ const LABELS = {
   end: "End, in seconds",
   sample_fps: "Frames per second to analyse",
   frame_interval: "Analyse every n-th frame",
+  stream: "Video stream in the file",
   region: "Part of the picture",
   min_face: "Smallest face, in pixels",
   detect_every: "Run the detector every n-th frame",

@@ -56,7 +56,8 @@ function measured(metrics) {
 
 // In the form's order, with what it means that nothing was chosen.
 const UNSET = {
-  start: null, end: "the video’s end", sample_fps: "all", frame_interval: null, region: "the whole picture",
+  start: null, end: "the video’s end", sample_fps: "all", frame_interval: null, stream: "automatic",
+  region: "the whole picture",
   min_face: "automatic", detect_every: "automatic", detect_size: "automatic", smooth: "off", refine: "no",
 };
 const ORDER = Object.keys(UNSET);

@@ -1,5 +1,6 @@
 // Boxes, names and expression bars over the picture, for the very frame that is shown.
 import { EXPRESSIONS, PALETTE } from "../palette.js";
+import { isOtherStream, placeOf } from "./shapes.js";
 
 const FONT = "600 12px Inter, system-ui, sans-serif";
 const SMALL = "500 11px Inter, system-ui, sans-serif";
@@ -45,12 +46,9 @@ export class Overlay {
   /** Where the picture lies in the stage (CSS pixels) and how many of them are a pixel of the displayed picture. */
   place() {
     const { clientWidth: width, clientHeight: height } = this.canvas.parentElement;
-    const size = this.player.size;
-    const scale = Math.min(width / size.width, height / size.height);
-    const w = size.width * scale;
-    const h = size.height * scale;
-    const { facts } = this.store;
-    return { x: (width - w) / 2, y: (height - h) / 2, w, h, sx: w / facts.width, sy: h / facts.height };
+    const { player, store } = this;
+    // Copies for playback hold every shape in one canvas; a single frame from the server is the picture alone.
+    return placeOf(store.facts, player.frameTime ?? 0, { width, height }, player.mode === "video" ? player.size : null);
   }
 
   draw() {
@@ -63,7 +61,7 @@ export class Overlay {
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    if (player.frameTime === null) return;
+    if (player.frameTime === null || isOtherStream(this.store.facts, this.store.video.facts)) return;
     this.rows = this.boxes.at(player.frameTime);
     const place = this.place();
     const compact = place.w < 460 || this.rows.length > MOST_PANELS;

@@ -49,8 +49,9 @@ export class Store {
     return this.range[1] - this.range[0];
   }
 
+  /** What is known of the video as it was analysed. */
   get facts() {
-    return this.video.facts ?? this.report.video;
+    return this.report.video;
   }
 
   personById(id) {

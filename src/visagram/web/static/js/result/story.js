@@ -4,6 +4,7 @@ import { copyText } from "../copy.js";
 import { analyseAgain } from "../form.js";
 import { bytes, clock, count, h, icon, percent, toastProblem } from "../ui.js";
 import { otherModels } from "./other-models.js";
+import { isOtherStream } from "./shapes.js";
 import { fillWith } from "./waiting.js";
 import { certainty, facts, headline, number, span } from "./words.js";
 
@@ -12,8 +13,8 @@ export function story(store, find) {
   const { totals } = report;
   find("lead").textContent = headline(report);
   find("sure").textContent = certainty(report);
-  find("facts").replaceChildren(...[...facts(store.facts, bytes(video.bytes)), ...otherModels(report)].map((fact) => h("span", {}, fact)));
-  const { duration, still } = store.facts;
+  find("facts").replaceChildren(...[...facts(report.video, bytes(video.bytes)), ...otherModels(report)].map((fact) => h("span", {}, fact)));
+  const { duration, still } = report.video;
   const whole = totals.duration > duration - 0.1 ? "the whole video" : `of ${clock(duration)}`;
   const damaged = totals.frames_damaged ? `, ${number(totals.frames_damaged)} damaged` : "";
   const figures = [
@@ -41,16 +42,21 @@ export function inWords(store, details) {
   return { again: () => details.open && tell() };
 }
 
-/** What the analysis could not do in full. */
+/** What was repaired, guessed, chosen or left out. Counts and seconds are in the sentences. */
 export function warnings(store, root) {
-  const found = store.report.warnings;
+  const found = [...store.report.warnings];
+  const played = store.video.facts;
+  if (isOtherStream(store.facts, played))
+    found.push({
+      message: `The player shows stream ${played.stream} of the file, but stream ${store.facts.stream} was analysed: no boxes are drawn on it. The annotated video shows the right one.`,
+    });
   root.replaceChildren(
     ...(found.length
       ? [
           h(
             "ul",
             { class: "notice", "aria-label": "Warnings" },
-            found.map((text) => h("li", {}, text)),
+            found.map(({ message }) => h("li", {}, message)),
           ),
         ]
       : []),

@@ -5,6 +5,13 @@ import { moment } from "./words.js";
 
 const HEIGHT = 40;
 
+/** Where the thumbnail of `time` (seconds from the video's start) is: the number of its sheet, and its corner there in pixels. */
+export function thumbnail(strip, time) {
+  const k = Math.max(0, Math.min(strip.count - 1, Math.floor(time / strip.interval)));
+  const per = strip.columns * strip.rows;
+  return { sheet: Math.floor(k / per), x: ((k % per) % strip.columns) * strip.width, y: Math.floor((k % per) / strip.columns) * strip.height };
+}
+
 export class SeekBar {
   constructor(store, player, root, controls) {
     Object.assign(this, { store, player, root, sheets: new Map(), dragging: false });
@@ -122,14 +129,12 @@ export class SeekBar {
 
   _sprite(context, time, x, y, w, h_, later) {
     const { strip } = this.store.video;
-    const k = Math.max(0, Math.min(strip.count - 1, Math.floor((time - this.store.range[0]) / strip.interval)));
-    const per = strip.columns * strip.rows;
-    const sheet = this._sheet(Math.floor(k / per), later);
+    const place = thumbnail(strip, time);
+    const sheet = this._sheet(place.sheet, later);
     if (!sheet) return;
-    const [column, row] = [(k % per) % strip.columns, Math.floor((k % per) / strip.columns)];
     // Cut rather than squeezed where the place is narrower than the thumbnail.
     const cut = Math.min(strip.width, (w / h_) * strip.height);
-    context.drawImage(sheet, column * strip.width + (strip.width - cut) / 2, row * strip.height, cut, strip.height, x, y, w, h_);
+    context.drawImage(sheet, place.x + (strip.width - cut) / 2, place.y, cut, strip.height, x, y, w, h_);
   }
 
   _sheet(k, later) {

@@ -7,10 +7,12 @@ export const REASONS = {
   blurred: "blurred",
   turned: "turned away",
   cut_off: "cut off",
+  lying: "lying on its side",
   not_decoded: "video damaged",
   not_visible: "not in the picture",
 };
 
+const TIME_BASIS = { repaired: "some frame times repaired", guessed: "frame times guessed" };
 const UNSURE_BELOW = 0.5;
 
 /** Below this probability of its best expression an observation is unsure: as in core, where a model's card does not say. */
@@ -140,5 +142,6 @@ export function facts(video, size) {
   const shape = `${video.width} × ${video.height}`;
   if (video.still) return [shape, "still picture", video.codec, size];
   const rate = `${Number(video.rate.toPrecision(4))} frames/s${video.variable_rate ? ", variable" : ""}`;
-  return [span(video.duration), shape, rate, video.codec, video.has_audio ? "with sound" : "no sound", size];
+  const times = TIME_BASIS[video.time_basis];
+  return [span(video.duration), shape, rate, video.codec, video.has_audio ? "with sound" : "no sound", size, ...(times ? [times] : [])];
 }

@@ -1,0 +1,30 @@
+"""Results in the form that older versions wrote, made out of new ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+OF_FILE = ("stream", "time_basis", "shapes", "path", "sha256", "video_id")
+"""What version 1.2 of the form says of the video and no version before it did."""
+
+
+def age(folder: Path, version: str) -> Path:
+    """Turn the files json and parquet of a folder into those of version 1.0 or 1.1 of the form."""
+    path = folder / "report.json"
+    report = json.loads(path.read_text("utf-8")) | {"schema_version": version}
+    report["warnings"] = [warning["message"] for warning in report["warnings"]]
+    for name in OF_FILE:
+        del report["video"][name]
+    for part in [*report["people"], report["totals"]] if version == "1.0" else []:
+        del part["certain_counts"], part["unsure"]
+    path.write_text(json.dumps(report), "utf-8")
+    for statistics in folder.glob("*_statistics.json"):
+        values = json.loads(statistics.read_text("utf-8"))
+        del values["video_id"]
+        statistics.write_text(json.dumps(values), "utf-8")
+    table = folder / "observations.parquet"
+    pq.write_table(pq.read_table(table).drop_columns(["video_id"]), table, compression="zstd")
+    return folder
