@@ -172,8 +172,17 @@ def mounted(folder: Path, mebibytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def _is_made(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        path.touch()
+        return True
+    return False
+
+
 def fill(path: Path, left: int = 0) -> None:
     """Take all the space of a file system but so many bytes."""
+    # What was refused just now may still be on its way out.
+    wait_for(lambda: _is_made(path), 30)
     with path.open("wb") as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(1 << 16))

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from parts import RATE
+from changing import RATE
 
 from media_factory import sample_frames, write_clip
 from visagram.analysis import Analysis

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from parts import Part, write_parts
+from changing import Part, write_parts
 from truth import Truth, check_everything
 
 from visagram.media.source import Source
