@@ -172,20 +172,11 @@ def mounted(folder: Path, mebibytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def _is_made(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        path.touch()
-        return True
-    return False
-
-
 def fill(path: Path, left: int = 0) -> None:
     """Take all the space of a file system but so many bytes."""
-    # What was refused just now may still be on its way out.
-    wait_for(lambda: _is_made(path), 30)
-    with path.open("wb") as file, contextlib.suppress(OSError):
+    # Without a buffer, of which closing the file would want to write the rest.
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-            file.flush()
     with path.open("rb+") as file:
         file.truncate(max(0, path.stat().st_size - left))

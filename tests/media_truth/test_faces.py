@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from changing import RATE
+from numpy.typing import NDArray
 
 from media_factory import sample_frames, write_clip
 from visagram.analysis import Analysis
