@@ -11,7 +11,7 @@ PORT ?= 5000
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run browser test test-all bench bench-peer lint format lock clean
+.PHONY: help setup run browser test test-all mutants bench bench-peer lint format lock clean
 
 help:
 	@echo "make run                               serve the web page on http://localhost:$(PORT)"
@@ -57,6 +57,11 @@ test: lint browser
 
 test-all: lint browser
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m ""
+
+# Deliberate mistakes, a sample of them: which do the tests of their files not notice? SAMPLE: how many.
+SAMPLE ?= 100
+mutants: $(VENV)/.dev
+	$(BIN)/python tools/mutants.py --sample $(SAMPLE) core export jobs media
 
 # CLIPS: further videos for the agreement. FACES: folder of labelled faces for the expression model.
 bench: $(VENV)/.dev
