@@ -110,6 +110,17 @@ def test_a_few_who_appear_in_both_do_not_make_pairs_but_are_named() -> None:
     assert difference(compare(units("a", [0.1]) + units("b", [0.2, 0.4]))).test != "paired t", "nor is one a pair"
 
 
+def test_half_of_the_smaller_group_in_both_is_enough_for_pairs() -> None:
+    mixed = units("b", [0.2, 0.31]) + units("b", [0.3, 0.4, 0.1], "q")
+    found = compare(units("a", [0.1, 0.25, 0.3, 0.42]) + mixed)
+    assert (difference(found).test, difference(found).n) == ("paired t", (2,))
+
+
+def test_only_a_group_of_one_is_said_to_have_no_interval() -> None:
+    found = compare(units("a", [0.1, 0.2, 0.3]) + units("b", [0.2], "q"))
+    assert [note for note in found.notes if "no interval" in note] == ["b: one participant, so there is no interval."]
+
+
 def test_every_pair_of_groups_is_compared() -> None:
     found = compare(units("a", [0.1, 0.2]) + units("b", [0.2, 0.4], "q") + units("c", [0.5, 0.4], "r"))
     assert {(d.first, d.second) for d in found.differences} == {("a", "b"), ("a", "c"), ("b", "c")}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,26 @@ def reports(draw: st.DrawFn) -> Report:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trip_of_any_report(tmp_path_factory: pytest.TempPathFactory, report: Report) -> None:
     assert_equal(read_report(saved(report, tmp_path_factory.mktemp("report"))), report)
+
+
+@pytest.mark.parametrize("column", ["frame", "time_s", "person", "track", "detected"])
+def test_a_table_with_empty_fields_where_none_can_be_is_refused(column: str, tmp_path: Path) -> None:
+    path = saved(make_report(), tmp_path) / "observations.parquet"
+    whole = pq.read_table(path)
+    at = whole.schema.get_field_index(column)
+    holes = pa.array([None, *whole[column].to_pylist()[1:]], whole.schema.field(column).type)
+    pq.write_table(whole.set_column(at, whole.schema.field(column), holes), path)
+    with pytest.raises(DataError, match=f"'{column}' has empty fields"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_no_json_are_refused(constant: str, tmp_path: Path) -> None:
+    path = saved(make_report(), tmp_path) / "report.json"
+    text = path.read_text("utf-8")
+    path.write_text(re.sub(r'"coverage": [0-9.]+', f'"coverage": {constant}', text), "utf-8")
+    with pytest.raises(DataError, match=f"{constant} is no JSON"):
+        read_report(tmp_path)
 
 
 def test_rows_of_nobody_beside_those_of_everybody_are_read(tmp_path: Path) -> None:

@@ -200,6 +200,29 @@ def test_a_folder_that_was_made_for_nothing_is_gone_and_one_that_was_there_stays
     assert list((tmp_path / "mine").iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files by /proc")
+def test_saving_leaves_no_file_open(tmp_path: Path) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    result().save(tmp_path / "talk")
+    before = opened()
+    for _ in range(3):
+        result().save(tmp_path / "talk")
+        with pytest.raises(UsageError):
+            result(B).save(tmp_path / "talk")
+    assert opened() == before
+
+
+def test_a_folder_of_results_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def secret(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", secret)
+    with pytest.raises(OutputUnwritable, match="Permission denied"):
+        save_apart(result(), tmp_path, "talk")
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, apart: Path) -> None:
     folder = tmp_path / "talk"
     (folder / ".visagram-dead").mkdir(parents=True)

@@ -19,6 +19,13 @@ def test_a_landmark_may_move_by_a_share_of_the_larger_side(box: tuple[float, flo
         assert agree(before, dataclasses.replace(before, landmarks=moved)) is steady
 
 
+def test_weak_detections_in_other_places_are_not_one_that_moved() -> None:
+    steady = [(100, 80, 60, 60)]
+    before = make_faces([*steady, (10, 10, 30, 30)], [0.98, 0.4])
+    after = make_faces([*steady, (250, 180, 30, 30)], [0.98, 0.4])
+    assert agree(before, after) and agree(after, before)
+
+
 def test_each_face_is_measured_by_its_own_size() -> None:
     before = make_faces([(20, 20, 40, 40), (120, 20, 120, 120)])
     moved = before.landmarks.copy()

@@ -200,11 +200,13 @@ def test_long_files_are_handed_out_group_by_group(folder: Path) -> None:
 
 def test_boxes_are_rounded_and_unmeasured_posteriors_are_none(tmp_path: Path) -> None:
     rows = observations(1, [0, 1], [HAPPY, TURNED]).with_columns(
-        box=np.float32([[1.04, 2.06, 30.123, 40.987], [1, 2, 3, 4]]), time=np.array([1 / 3, 2 / 3])
+        box=np.float32([[1.04, 2.06, 30.123, 40.987], [1, 2, 3, 4]]),
+        time=np.array([1 / 3, 2 / 3]),
+        span=np.full(2, 1 / 7),
     )
     found = slices.boxes(stored(tmp_path / "boxes", report_of(rows, video_facts())), 0.0, 1.0)
     assert found["box"] == [[1.0, 2.1, 30.1, 41.0], [1.0, 2.0, 3.0, 4.0]]
-    assert found["time"] == [0.333333, 0.666667]
+    assert (found["time"], found["span"]) == ([0.333333, 0.666667], [0.142857, 0.142857])
     assert found["posterior"] == [[10, 10, 10, 194, 10, 10, 10], None]
     assert (found["start"], found["end"]) == (0.0, 1.0)
 
@@ -235,6 +237,12 @@ def test_fields_of_rows_can_be_chosen(folder: Path) -> None:
     assert len(slices.observation_rows(folder)) == 80 and slices.observation_rows(folder, limit=0) == []
     with pytest.raises(UsageError, match="no column 'landmarks'"):
         slices.observation_rows(folder, columns=["frame", "landmarks"])
+
+
+def test_a_page_of_rows_is_a_hundred_where_nothing_else_is_asked_for(tmp_path: Path) -> None:
+    place = stored(tmp_path / "long", side_by_side(frames=60))
+    assert len(slices.observation_rows(place)) == 100
+    assert len(slices.observation_rows(place, offset=100)) == 20
 
 
 def test_files_of_a_part_hold_that_part_alone(folder: Path) -> None:

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from scipy.stats import t as student
 
 from fakes import make_rows
-from visagram.core.statistics import GAP_SECONDS, block_length, shares_with_intervals, visible_segments, wilson
+from visagram.core.statistics import GAP_SECONDS, block_length, shares_with_intervals, visible_segments, wilson, within
 
 SEEDS = range(30)
 
@@ -72,6 +72,14 @@ def test_what_never_happened_is_bounded_by_how_long_the_others_last() -> None:
     # Of 40 stretches no more is known than of some 40 frames; of 2,000 independent frames far more.
     assert 0.03 < bound(lasting) < 0.2
     assert bound(random.permutation(lasting)) == pytest.approx(1.96**2 / 2000, rel=0.1)
+
+
+def test_of_rows_that_last_no_time_only_those_inside_a_window_count() -> None:
+    rows = make_rows([0, 1, 2, 3], 0, span=0.0, rate=1)
+    assert within(rows, 1.0, 3.0).time.tolist() == [1.0, 2.0]
+    assert within(rows, 1.5, 1.6).time.tolist() == []
+    lasting = within(make_rows([0, 1, 2, 3], 0, span=1.0, rate=1), 0.25, 2.5)
+    assert (lasting.time.tolist(), lasting.span.tolist()) == ([0.25, 1.0, 2.0], [0.75, 1.0, 0.5])
 
 
 def test_somebody_is_visible_for_as_long_as_each_row_lasts() -> None:

@@ -392,7 +392,11 @@ def test_windows_of_videos_that_are_not_on_the_page_are_not_computed(folder: Pat
     """What cannot be read is only missed by the page that shows it."""
     gone = Path(shutil.copytree(folder, tmp_path / "gone"))
     (gone / "observations.parquet").unlink()
-    videos = [video(folder, id="v1"), video(gone, id="v2", windows=(Window("x", 0.0, 1.0),))]
-    assert tidy_page(videos, 0, 2)[1] == 6
-    with pytest.raises(DataError):
-        tidy_page(videos, 0, 6)
+    broken = video(gone, id="v2", windows=(Window("x", 0.0, 1.0),))
+    videos = [video(folder, id="v1"), broken, video(folder, id="v3")]
+    assert tidy_page(videos, 0, 2)[1] == 8
+    page, _ = tidy_page(videos, 6, 2)
+    assert set(page["video_id"].to_pylist()) == {"v3"}
+    for offset, limit in ((0, 3), (5, 3), (2, None)):
+        with pytest.raises(DataError):
+            tidy_page(videos, offset, limit)
