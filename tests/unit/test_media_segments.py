@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -88,17 +87,10 @@ def decoders() -> int:
     return sum(thread.name == "decode" for thread in threading.enumerate())
 
 
-def opened(path: Path, depth: int = 3) -> tuple[SegmentFrames, Segment]:
+def opened(path: Path) -> tuple[SegmentFrames, Segment]:
     facts, timeline, _ = probe(path, Settings())
     segment = plan(timeline, 0, None, None)[0]
-    return SegmentFrames(path, facts, timeline, segment, Settings(), threads=1, depth=depth), segment
-
-
-def test_decoding_runs_ahead_by_no_more_than_the_queue_holds() -> None:
-    source, _ = opened(SAMPLE, depth=3)
-    with source:
-        time.sleep(0.3)
-        assert source._queue.qsize() == 3
+    return SegmentFrames(path, facts, timeline, segment, Settings(), threads=1, depth=3), segment
 
 
 @pytest.mark.parametrize("taken", [0, 1, 50])

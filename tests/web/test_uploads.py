@@ -585,6 +585,20 @@ def test_an_upload_goes_on_after_the_server_was_killed(service):
             assert video.blob_id == hashlib.sha256(content).hexdigest()
 
 
+def arrived(connection, path):
+    connection.request("HEAD", path, headers=TUS)
+    response = connection.getresponse()
+    response.read()
+    return response.headers["Upload-Offset"]
+
+
+def patched(connection, path, content, offset):
+    connection.request("PATCH", path, content, PATCH | {"Upload-Offset": offset})
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
 def test_two_requests_do_not_write_one_upload_at_a_time(shared, live):
     with contextlib.closing(live.connect()) as first, contextlib.closing(live.connect()) as second:
         second.request("POST", "/api/v1/uploads", headers=TUS | {"Upload-Length": "1000000"})
@@ -594,13 +608,14 @@ def test_two_requests_do_not_write_one_upload_at_a_time(shared, live):
         first.putrequest("PATCH", path)
         for name, value in (PATCH | {"Upload-Offset": "0", "Content-Length": "1000000"}).items():
             first.putheader(name, value)
-        first.endheaders()
-        time.sleep(0.5)
-        second.request("PATCH", path, b"x", PATCH | {"Upload-Offset": "0"})
-        refused = second.getresponse()
+        first.endheaders(b"y" * 500_000)
+        deadline = time.monotonic() + 100
+        while (offset := arrived(second, path)) == "0" or (
+            refused := patched(second, path, b"x", offset)
+        ).status == 409:
+            assert time.monotonic() < deadline
         assert refused.status == 423 and int(refused.headers["Retry-After"]) >= 1
-        refused.read()
-        first.send(b"y" * 1_000_000)
+        first.send(b"y" * 500_000)
         done = first.getresponse()
         assert done.status == 204 and done.headers["Visagram-Video"]
         assert kept(shared, done.headers["Visagram-Video"]) == b"y" * 1_000_000
