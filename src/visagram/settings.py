@@ -282,11 +282,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that were stored as JSON, which has lists where they have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
 def parse_region(text: str) -> tuple[int, int, int, int]:
     """'x,y,w,h' to four numbers. Raises `UsageError`."""
     parts = text.split(",")

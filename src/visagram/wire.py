@@ -94,7 +94,7 @@ def unpack_probed(values: dict[str, Any], arrays: Arrays) -> Probed:
 
 
 def pack_timeline(timeline: Timeline) -> tuple[dict[str, Any], Arrays]:
-    values = {name: getattr(timeline, name) for name in ("end", "origin", "seekable", "by_byte")}
+    values = {name: getattr(timeline, name) for name in ("end", "origin", "seekable", "by_byte", "whole")}
     return values | {"base": str(timeline.base)}, {name: getattr(timeline, name) for name in TIMELINE}
 
 
@@ -102,6 +102,7 @@ def unpack_timeline(values: dict[str, Any], arrays: Arrays) -> Timeline:
     """A timeline of an older version has no marks, by which packets are told apart."""
     known: dict[str, Any] = {name: arrays[name] for name in TIMELINE if name in arrays}
     known |= {"seekable": bool(values.get("seekable", True)), "by_byte": bool(values.get("by_byte"))}
+    known["whole"] = bool(values.get("whole", True))
     return Timeline(base=Fraction(values["base"]), end=int(values["end"]), origin=int(values["origin"]), **known)
 
 

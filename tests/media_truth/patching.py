@@ -146,3 +146,42 @@ def set_mp4_deltas(path: Path, deltas: list[int]) -> Path:
     content[start + len(table) : end] = bytes(end - start - len(table))
     path.write_bytes(content)
     return path
+
+
+def h264_units(content: bytes) -> list[bytes]:
+    """NAL units between start codes."""
+    parts = content.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")
+    return [part for part in parts[1:] if part]
+
+
+def without_usability(sequence: bytes) -> bytes:
+    """An H.264 sequence parameter set without the part that says how many pictures are held back for reordering."""
+    bits = "".join(f"{byte:08b}" for byte in sequence[1:].replace(b"\0\0\3", b"\0\0"))
+    at = 24
+
+    def golomb() -> int:
+        nonlocal at
+        zeros = bits.index("1", at) - at
+        value = int(bits[at + zeros : at + 2 * zeros + 1], 2) - 1
+        at += 2 * zeros + 1
+        return value
+
+    golomb()
+    if sequence[1] in (100, 110, 122, 244):
+        golomb(), golomb(), golomb()
+        at += 2
+    golomb()
+    if golomb() == 0:
+        golomb()
+    golomb()
+    at += 1
+    golomb(), golomb()
+    at += 1 if bits[at] == "1" else 2
+    at += 1
+    cropped, at = bits[at] == "1", at + 1
+    if cropped:
+        golomb(), golomb(), golomb(), golomb()
+    assert bits[at] == "1"
+    kept = bits[:at] + "01"
+    kept += "0" * (-len(kept) % 8)
+    return sequence[:1] + int(kept, 2).to_bytes(len(kept) // 8, "big")

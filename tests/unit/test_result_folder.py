@@ -132,6 +132,16 @@ def test_files_beside_a_damaged_report_are_somebodys(old: str, tmp_path: Path, a
     assert files(tmp_path / "talk") == written(result(), apart, ("vtt",)) | pictures
 
 
+@pytest.mark.parametrize("formats", [["json"], ["csv"]])
+def test_a_report_of_another_program_is_not_overwritten(formats: list[str], tmp_path: Path, apart: Path) -> None:
+    folder = tmp_path / "talk"
+    folder.mkdir()
+    (folder / "report.json").write_text('{"mine": true}')
+    with pytest.raises(UsageError, match=r"not one of Visagram's"):
+        result().save(folder, formats)
+    assert files(folder) == {"report.json": b'{"mine": true}'}
+
+
 def test_a_result_without_a_hash_is_somebody_elses(tmp_path: Path) -> None:
     """As versions before 0.2 wrote them: size, length and name do not prove what it is of."""
     unnamed_content().save(tmp_path / "talk")

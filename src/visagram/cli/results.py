@@ -72,7 +72,7 @@ class Results:
         """The annotated video, beside the folder that it is for."""
         try:
             self._parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.TemporaryDirectory(prefix=".visagram-", dir=self._parent)
+            made = tempfile.TemporaryDirectory(prefix=".annotated-", dir=self._parent)
         except OSError as error:
             raise output_error(self._parent, error) from error
         with made as folder:

@@ -1,9 +1,8 @@
 """Plan a video into segments and put their results together: what lets one machine's cores, or many machines, share it.
 
 The plan depends on the video and the settings alone. Segments begin at key frames and run a little over their end;
-tracks
-of neighbours that lie on each other there are one track. One process runs the same plan as many do, so the result does
-not depend on how many there were.
+tracks of neighbours that lie on each other there are one track. One process runs the same plan as many do, so the
+result does not depend on how many there were.
 """
 
 from __future__ import annotations
@@ -56,7 +55,8 @@ class Timeline:
     its picture begins (-1 for none). seekable: one can get to a key frame, by its timestamp or, where `by_byte`,
     by its place in the file. restarts: (r, 3) int64, where the container's clock begins anew: the first packet, its own
     timestamp, its picture's time in `base`. loose: (l,) int64, numbers of pictures whose own timestamps say nothing
-    about their order: among neighbours of this kind the decoder's order tells which is which.
+    about their order: among neighbours of this kind the decoder's order tells which is which. whole: the file is not
+    cut off; of others a decoder with several threads may lose pictures at the end that one with a single thread gives.
     """
 
     base: Fraction
@@ -69,6 +69,7 @@ class Timeline:
     marks: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 4), np.int64))
     seekable: bool = True
     by_byte: bool = False
+    whole: bool = True
     restarts: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
     loose: NDArray[np.int64] = field(default_factory=_none)
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 STAGING = ".visagram-"
 """How the name of a folder begins in which files are written before they take their places."""
-_LARGEST_REPORT = 256 << 20
 _DIGITS = (6, 12, 64)
 """Digits of the content's hash in a folder's name: more where fewer are taken."""
 _LONGEST_NAME = 200
@@ -180,8 +179,6 @@ class _Held:
             return found
         if stored is not None:
             _compare(stored, json.report_dict(self.report), found)
-        elif list(names) == [REPORT]:
-            pass  # nothing of a result: it is damaged, or was never Visagram's
         elif REPORT in names:
             found.why = "holds a report.json that is damaged, or not one of Visagram's"
         elif self._is_proven(names, annotated):
@@ -274,7 +271,7 @@ def _set_aside(path: Path, old: Path) -> None:
 def _stored(path: Path) -> dict[str, Any] | None:
     """The report that lies in a folder; None where there is none of ours, or a damaged one."""
     try:
-        if path.stat().st_size > _LARGEST_REPORT:
+        if path.stat().st_size > json.LARGEST_REPORT:
             return None
         found = stdlib_json.loads(path.read_text("utf-8"))
         parts = (found["video"], found["settings"])

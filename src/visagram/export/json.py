@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "visagram.report"
 SCHEMA_VERSION = "1.2"
+LARGEST_REPORT = 256 << 20
+"""Bytes: a larger file is none."""
 SCHEMAS = ("report", "overall_statistics", "face_statistics")
 VIDEO_ID = "video_id"
 

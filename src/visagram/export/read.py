@@ -14,12 +14,11 @@ from visagram.core.smoothing import LONGEST
 from visagram.core.types import Observations, Person, ResultWarning, Shape, Share, Totals, VideoFacts
 from visagram.errors import DataError
 from visagram.export import table
-from visagram.export.json import SCHEMA, SCHEMA_VERSION, thumbnail_name
+from visagram.export.json import LARGEST_REPORT, SCHEMA, SCHEMA_VERSION, thumbnail_name
 from visagram.export.notices import warning_of_text
 from visagram.export.untrusted import Part
 from visagram.report import Report
 
-_LARGEST_REPORT = 256 << 20
 _LARGEST_THUMBNAIL = 16 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 UNKNOWN_STREAM = -1
@@ -65,8 +64,8 @@ def _load(path: Path) -> Any:
 
     try:
         with path.open("rb") as file:
-            text = file.read(_LARGEST_REPORT + 1)
-        if len(text) > _LARGEST_REPORT:
+            text = file.read(LARGEST_REPORT + 1)
+        if len(text) > LARGEST_REPORT:
             raise DataError(f"{path} is larger than any report.")
         return json.loads(text.decode("utf-8"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -34,7 +34,7 @@ from visagram.jobs.storage import Storage, annotated_file, view_folder
 from visagram.jobs.store import Store, tick
 from visagram.jobs.videos import Videos, Who, log
 from visagram.models.catalog import check_offered, model_cards
-from visagram.settings import Settings, tuples
+from visagram.settings import Settings
 
 
 class Analyses:
@@ -156,7 +156,7 @@ class Analyses:
     def _settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = self._defaults.for_report() | Settings.parse(given)
         check_offered(values["emotion"], values["detector"], self._defaults.emotion, refined=values["refine"])
-        return Settings(**tuples(values)).for_report()
+        return Settings(**values).for_report()
 
     def _recompute(self, who: Who, analysis: Analysis, chosen: list[edits.Edit], change: Change | None) -> None:
         """Write the view folder of these edits, then make it the one that counts."""

@@ -36,7 +36,7 @@ from visagram.jobs.passes import NO_DATA
 from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
 from visagram.jobs.store import Store
 from visagram.models.promotion import promotions
-from visagram.settings import Settings, tuples
+from visagram.settings import Settings
 from visagram.workers import Workers
 
 GIVE_UP_TRIES = 5
@@ -299,8 +299,7 @@ class Runner:
             job = session.get(Job, lease.job)
             if job is None or job.output is None:
                 raise LeaseLost
-            chosen: dict[str, Any] = tuples(job.output.settings)
-            return self._storage.blob(job.output.blob_id), dataclasses.replace(self._settings, **chosen)
+            return self._storage.blob(job.output.blob_id), dataclasses.replace(self._settings, **job.output.settings)
 
     def _published(self, job: int, kind: str) -> dict[int, str]:
         """File names by unit number."""

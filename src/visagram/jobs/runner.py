@@ -18,7 +18,7 @@ from visagram.jobs.leases import Leases
 from visagram.jobs.run import Runner
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
-from visagram.settings import ServerSettings, Settings, tuples
+from visagram.settings import ServerSettings, Settings
 
 IDLE_SECONDS = 0.2
 """How often an idle process looks for work."""
@@ -27,7 +27,7 @@ IDLE_SECONDS = 0.2
 def main() -> None:
     """Work until standard input ends."""
     started = json.loads(first_line())
-    settings, server = Settings(**tuples(started["settings"])), ServerSettings(**tuples(started["server"]))
+    settings, server = Settings(**started["settings"]), ServerSettings(**started["server"])
     end_with_input()
     store = Store.of_folder(server.folder)
     storage = Storage(server.folder, server.keep_free << 20)

@@ -148,6 +148,10 @@ def _orientation(messages: bytes) -> bytes:
     return b""
 
 
+MOST_SEQUENCE_SETS, MOST_PICTURE_SETS = 31, 255
+"""The largest numbers that H.264 allows; others mean harm."""
+
+
 class _H264(_Codec):
     _HEADER = 48
 
@@ -156,6 +160,7 @@ class _H264(_Codec):
         # By number of a picture parameter set, its sequence's; by that: bits of frame_num, separate planes, fields.
         self._pictures: dict[int, int] = {}
         self._sequences: dict[int, tuple[int, bool, bool]] = {}
+        self._interlaced = False
         self._fields = Fields()
         super().__init__(extradata)
 
@@ -176,22 +181,21 @@ class _H264(_Codec):
             self._learn(unit)
 
     def read(self, packet: av.Packet[Any]) -> tuple[Holds, bytes]:
-        interlaced = any(fields for _, _, fields in self._sequences.values())
-        if not interlaced and not packet.is_keyframe:
+        if not self._interlaced and not packet.is_keyframe:
             return Holds.PICTURE, b""
-        signature, slices = b"", []
+        signature, slices = list[bytes](), list[bytes]()
         for unit in units(bytes(packet), self._length, None if packet.is_keyframe else self._HEADER):
             kind = unit[0] & 31 if unit else 0
             if kind in (7, 8):
                 self._learn(unit)
-                signature += unit if kind == 7 else b""
+                signature.append(unit if kind == 7 else b"")
             elif kind == 6:
-                signature += _orientation(unit[1:])
+                signature.append(_orientation(unit[1:]))
             elif kind in (1, 5):
                 slices.append(unit[: self._HEADER])
-                if not interlaced:
+                if not self._interlaced:
                     break
-        return self._paired(slices), signature
+        return self._paired(slices), b"".join(signature)
 
     def _paired(self, slices: list[bytes]) -> Holds:
         parities, number = set(), 0
@@ -214,7 +218,8 @@ class _H264(_Codec):
         bits = Bits(unescaped(unit[1:512]))
         if unit[0] & 31 == 8:
             picture = bits.golomb()
-            self._pictures[picture] = bits.golomb()
+            if picture <= MOST_PICTURE_SETS:
+                self._pictures[picture] = bits.golomb()
         elif unit[0] & 31 == 7:
             profile = bits.read(8)
             bits.read(16)
@@ -234,7 +239,9 @@ class _H264(_Codec):
                 for _ in range(min(bits.golomb(), 255)):
                     bits.golomb()
             bits.golomb(), bits.read(1), bits.golomb(), bits.golomb()
-            self._sequences[number] = (length, separate, not bits.read(1))
+            if number <= MOST_SEQUENCE_SETS:
+                self._sequences[number] = (length, separate, not bits.read(1))
+                self._interlaced = any(fields for _, _, fields in self._sequences.values())
 
     @staticmethod
     def _skip_scaling(bits: Bits, count: int) -> None:
@@ -257,17 +264,17 @@ class _Hevc(_Codec):
             self._length = None
 
     def read(self, packet: av.Packet[Any]) -> tuple[Holds, bytes]:
-        signature = b""
+        signature = list[bytes]()
         if packet.is_keyframe:
             for unit in units(bytes(packet), self._length):
                 kind = unit[0] >> 1 & 63 if unit else 0
                 if kind < 32:
                     break
                 if kind == self._SEQUENCE:
-                    signature += unit
+                    signature.append(unit)
                 elif kind == self._SEI:
-                    signature += _orientation(unit[2:])
-        return Holds.PICTURE, signature
+                    signature.append(_orientation(unit[2:]))
+        return Holds.PICTURE, b"".join(signature)
 
 
 class _Mpeg2(_Codec):

@@ -162,7 +162,7 @@ class SegmentFrames:
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         with open_video(self._path, self._settings, self._facts.stream) as (container, stream):
-            stream.thread_type = "AUTO"
+            stream.thread_type = "AUTO" if self._timeline.whole else "SLICE"
             stream.codec_context.thread_count = self._threads
             self._ticks = float(stream.time_base or 1)
             yield container, stream

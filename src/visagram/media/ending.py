@@ -6,18 +6,30 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from visagram.core.segments import UNKNOWN
 from visagram.core.types import ResultWarning
+from visagram.media.packets import Packets
 
 MOST_PARTS = 1_000_000
+GIF_IMAGE, GIF_EXTENSION, GIF_END = b"\x2c\x21\x3b"
+MOST_GIF = 1 << 26
+"""Bytes of a GIF that are looked through."""
+HOLE = 0.5
+"""Seconds without a picture that make one look whether some were lost."""
 SEGMENT, CLUSTER, UNKNOWN_SIZE = 0x18538067, 0x1F43B675, -1
-GIF_END = b"\x3b"
+BOXES = frozenset(
+    b"ftyp moov mdat free skip wide moof mfra sidx ssix styp pdin udta meta uuid emsg prft pnot PICT junk".split()
+)
+"""Kinds of boxes that lie at the top of an MP4 file."""
 _TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -50,19 +62,37 @@ def declared(container: InputContainer, stream: VideoStream) -> Declared:
     return Declared(frames, own, whole if own is None else own)
 
 
-def cut_off(path: Path, format: str, said: Declared, frames: int, seconds: float, rate: float) -> ResultWarning | None:
-    """A warning where the file was cut off. frames, seconds: what is there. rate: frames a second."""
-    if not is_cut(path, format):
-        return None
+def cut_off(said: Declared, frames: int, seconds: float, rate: float) -> ResultWarning:
+    """The warning where a part of the file is missing. frames, seconds: what is there. rate: frames a second."""
     expected, known = said.frames, said.frames > frames
     if not known and said.seconds is not None:
         expected = round(said.seconds * rate)
+    what = "The file was cut off or is damaged"
     if said.seconds is None or expected <= frames:
-        message = "The file was cut off: its end or its index is missing. How much is missing cannot be told."
+        message = f"{what}: its end, its index or a part of it is missing. How much is missing cannot be told."
         return ResultWarning("file_cut_off", message)
     counted = f"{frames} of {'' if known else 'about '}{expected} frames"
-    message = f"The file was cut off: {counted} and {seconds:.2f} of {said.seconds:.2f} s are there."
+    message = f"{what}: {counted} and {seconds:.2f} of {said.seconds:.2f} s are there."
     return ResultWarning("file_cut_off", message, expected - frames, round(max(0.0, said.seconds - seconds), 3))
+
+
+def is_left(path: Path, stream: VideoStream, packets: Packets, said: Declared, format: str) -> bool:
+    """Whether the file holds, by its own word, pictures of the stream that could not be read."""
+    if format == "avi" or format.startswith("mov"):
+        return sum(entry.size > 0 for entry in stream.index_entries) > len(packets)
+    walk = {"matroska,webm": _ebml_is_damaged, "flv": _flv_is_damaged}.get(format)
+    if walk and _has_hole(packets, said, stream.time_base or Fraction(1, 1000)):
+        with path.open("rb") as file:
+            return walk(file, path.stat().st_size)
+    return False
+
+
+def _has_hole(packets: Packets, said: Declared, base: Fraction) -> bool:
+    """Whether pictures may be missing in the middle or at the end."""
+    times = np.sort(packets.pts[packets.pts != UNKNOWN]) * float(base)
+    if not len(times):
+        return True
+    return bool((np.diff(times) > HOLE).any()) or (said.own is not None and said.own - times[-1] > HOLE)
 
 
 def is_cut(path: Path, format: str) -> bool:
@@ -77,11 +107,30 @@ def is_cut(path: Path, format: str) -> bool:
             if format == "avi":
                 return _riff_is_cut(file, size)
             if format == "gif":
-                file.seek(max(0, size - 16))
-                return GIF_END not in file.read()
+                return _gif_is_cut(file, size)
         except (struct.error, ValueError):
             return True
     return False
+
+
+def _gif_is_cut(file: BinaryIO, size: int) -> bool:
+    """Blocks up to the trailer (GIF89a)."""
+    content = file.read(min(size, MOST_GIF))
+    position = 13 + (3 << (content[10] & 7) + 1 if content[10] & 128 else 0) if size > 13 else size
+    while position < len(content):
+        kind = content[position]
+        if kind == GIF_END:
+            return False
+        if kind == GIF_IMAGE and position + 9 < len(content):
+            position += 11 + (3 << (content[position + 9] & 7) + 1 if content[position + 9] & 128 else 0)
+        elif kind == GIF_EXTENSION:
+            position += 2
+        else:
+            return True
+        while position < len(content) and content[position]:
+            position += content[position] + 1
+        position += 1
+    return len(content) == size
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
@@ -93,14 +142,14 @@ def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
         file.seek(position)
         head = file.read(16)
         if len(head) < 8:
-            yield b"", size + 1
+            # A few bytes behind the last box are no box.
             return
         length, kind = struct.unpack(">I4s", head[:8])
         if length == 1:
             length = struct.unpack(">Q", head[8:16])[0]
         if length == 0:
             return
-        if length < 8 or not kind.isascii():
+        if length < 8 or kind not in BOXES:
             # What follows the last box is no box: junk that players skip too.
             return
         position += length
@@ -108,16 +157,19 @@ def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _ebml_is_cut(file: BinaryIO, size: int) -> bool:
-    position = 0
-    inside = False
+    position, end = 0, 0
     for _ in range(MOST_PARTS):
         if position >= size:
             return False
         file.seek(position)
-        name, length, begin = _element(file.read(16))
-        if name == SEGMENT and not inside:
-            inside = True
-            if length != UNKNOWN_SIZE and position + begin + length > size:
+        try:
+            name, length, begin = _element(file.read(16))
+        except ValueError:
+            # Junk behind the segment is none of its parts.
+            return not end or position < end
+        if name == SEGMENT and not end:
+            end = size if length == UNKNOWN_SIZE else position + begin + length
+            if end > size:
                 return True
             position += begin
             continue
@@ -125,7 +177,63 @@ def _ebml_is_cut(file: BinaryIO, size: int) -> bool:
             return False
         position += begin + length
         if position > size:
+            return not end or position - begin - length < end
+    return False
+
+
+def _ebml_is_damaged(file: BinaryIO, size: int) -> bool:
+    """Whether the parts of a Matroska file with pictures and sound are not made of whole elements."""
+    position, end = 0, 0
+    for _ in range(MOST_PARTS):
+        if position >= size:
+            return False
+        file.seek(position)
+        try:
+            name, length, begin = _element(file.read(16))
+        except ValueError:
+            return position < end
+        if length != UNKNOWN_SIZE and name not in (SEGMENT, CLUSTER):
+            position += begin + length
+            if position > end > 0:
+                return True
+            continue
+        position += begin
+        if name == SEGMENT and not end:
+            end = size if length == UNKNOWN_SIZE else position + length
+        if name == CLUSTER and length != UNKNOWN_SIZE and (position := _behind(file, position, position + length)) < 0:
             return True
+    return False
+
+
+def _behind(file: BinaryIO, position: int, end: int) -> int:
+    """The end of a cluster whose content begins at `position`, -1 where its elements do not fill it."""
+    for _ in range(MOST_PARTS):
+        if position >= end:
+            break
+        file.seek(position)
+        try:
+            _, length, begin = _element(file.read(16))
+        except ValueError:
+            return -1
+        if length == UNKNOWN_SIZE:
+            return -1
+        position += begin + length
+    return end if position == end else -1
+
+
+def _flv_is_damaged(file: BinaryIO, size: int) -> bool:
+    """Whether the tags of a Flash video do not follow each other: behind each stands how long it was."""
+    position = int.from_bytes(file.read(9)[5:9], "big") + 4
+    for _ in range(MOST_PARTS):
+        if position + 15 > size:
+            return False
+        file.seek(position)
+        length = 11 + int.from_bytes(file.read(4)[1:], "big")
+        position += length
+        file.seek(position)
+        if int.from_bytes(file.read(4), "big") not in (length, 0):
+            return True
+        position += 4
     return False
 
 

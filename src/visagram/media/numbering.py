@@ -39,9 +39,12 @@ class Numbering:
         self._known: dict[tuple[int, int, int], int] | None = None
         self._next: int | None = 0
         self._count, self.last = 0, -1
+        # Where the decoder's order decides: pictures that went in and not yet out, and how many went in before each.
+        self._inside: dict[int, int] = {}
 
     def reset(self, *, sought: bool) -> None:
         self._next, self._count, self.last = None if sought else 0, 0, -1
+        self._inside = {}
 
     @property
     def is_lost(self) -> bool:
@@ -60,6 +63,8 @@ class Numbering:
             if 0 <= row < len(self._marks):
                 number = int(self._marks[row, PICTURE])
             self._next += 1
+        if self._frames and number != NOBODY and number not in self._inside:
+            self._inside[number] = self._inside[next(reversed(self._inside))] + 1 if self._inside else 0
         packet.pts = packet.dts = number
 
     def decoded(self, packet: av.Packet[Any]) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -78,17 +83,17 @@ class Numbering:
         except av.error.FFmpegError:
             pass
         for frame in frames:
-            if not isinstance(frame, av.VideoFrame) or frame.is_corrupt or frame.width * frame.height > self._most:
+            if not isinstance(frame, av.VideoFrame):
                 continue
+            # A damaged one has its place, too.
             position = self.position(frame)
-            if position is not None:
+            if position is not None and not frame.is_corrupt and frame.width * frame.height <= self._most:
                 yield position, frame
 
     def position(self, frame: av.VideoFrame) -> int | None:
         """Which picture of the stretch a frame is, by position; None for one that is not wanted or came before."""
         if self._frames:
-            found = self._frames.get(self._count)
-            self._count += 1
+            found = self._frames.get(self._counted(frame))
         else:
             found = self._positions.get(NOBODY if frame.pts is None else int(frame.pts))
         if found is not None and found in self._loose:
@@ -97,6 +102,24 @@ class Numbering:
             return None
         self.last = found
         return found
+
+    def _counted(self, frame: av.VideoFrame) -> int:
+        """How many pictures are shown before a frame, where they are shown as they come out of the decoder.
+
+        One that does not come out leaves a place: at a key frame all that went in before are due, else those that went
+        in more than `NEAR` before.
+        """
+        number = NOBODY if frame.pts is None else int(frame.pts)
+        if number in self._inside:
+            due = self._inside[number] - (0 if frame.key_frame else NEAR)
+            lost = [other for other, order in self._inside.items() if order < due]
+            self._count += len(lost)
+            for gone in (*lost, number):
+                del self._inside[gone]
+        elif self._inside:
+            del self._inside[next(iter(self._inside))]
+        self._count += 1
+        return self._count - 1
 
     def _next_loose(self, position: int) -> int:
         """The first place of a loose picture near `position` that is not taken yet."""

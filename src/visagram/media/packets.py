@@ -35,7 +35,7 @@ class Packets:
 
     holds: a `Holds`. discard: an edit list cuts the picture away. position: byte in the file, -1 where unknown.
     shapes: the picture's shapes, each with the number of the packet from which on it holds; empty where nothing could
-    be decoded.
+    be decoded. refused: why this stream cannot be analysed, empty where it can.
     """
 
     stream: int
@@ -48,6 +48,7 @@ class Packets:
     discard: NDArray[np.bool_]
     holds: NDArray[np.int8]
     shapes: tuple[tuple[int, Shape], ...]
+    refused: str = ""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -93,6 +94,7 @@ class _StreamReader:
         self._shapes: list[tuple[int, Shape]] = []
         self._signature = b""
         self._aspect: Fraction | None = None
+        self._refused = ""
         self._most = MAX_RATE * settings.max_duration
 
     def take(self, packet: av.Packet[Any]) -> None:
@@ -122,12 +124,12 @@ class _StreamReader:
         pts, dts, duration, position, size = (np.array(values, np.int64) for values in self._times)
         key, discard, holds = (np.array(values, np.int8) for values in self._flags)
         known = (pts, dts, duration, position, size, key.astype(bool), discard.astype(bool), holds)
-        return Packets(self._stream.index, *known, tuple(self._shapes))
+        return Packets(self._stream.index, *known, tuple(self._shapes), self._refused)
 
     def _look(self, packet: av.Packet[Any], number: int) -> None:
         """Note the picture's shape if it is another one from this packet on: headers can lie, and rotation may only be
         known from a picture."""
-        frame = self._decoded(packet)
+        frame = None if self._refused else self._decoded(packet)
         if frame is None:
             return
         if frame.width * frame.height > self._settings.max_pixels:
@@ -135,7 +137,7 @@ class _StreamReader:
                 # One that grows beyond the limit later on is left out, and counts as damaged.
                 return
             size = f"{frame.width}x{frame.height}"
-            raise TooLarge(f"{self._path} has frames of {size} pixels, more than max_pixels allows.")
+            self._refused = f"{self._path} has frames of {size} pixels, more than max_pixels allows."
         coded = self._stream.codec_context.sample_aspect_ratio
         if not self._shapes:
             self._aspect = coded
@@ -144,7 +146,7 @@ class _StreamReader:
         if not self._shapes or self._shapes[-1][1] != shape:
             self._shapes.append((0 if not self._shapes else number, shape))
         if len(self._shapes) > MOST_SHAPES:
-            raise TooLarge(f"{self._path} changes its picture more than {MOST_SHAPES} times: it may be damaged.")
+            self._refused = f"{self._path} changes its picture more than {MOST_SHAPES} times: it may be damaged."
 
     def _decoded(self, packet: av.Packet[Any]) -> av.VideoFrame | None:
         """The first frame that the decoder gives for a packet. At the beginning it may need several packets; later on

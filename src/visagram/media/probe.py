@@ -12,13 +12,13 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from visagram.core.segments import Probed, Timeline
+from visagram.core.segments import UNKNOWN, Probed, Timeline
 from visagram.core.types import ResultWarning, Shape, VideoFacts
 from visagram.errors import NoFrames, TooLarge
 from visagram.media.container import check_limits, open_container, video_streams
-from visagram.media.ending import cut_off, declared, is_cut
+from visagram.media.ending import Declared, cut_off, declared, is_cut, is_left
 from visagram.media.packets import MAX_RATE, Alive, Packets, read_packets
-from visagram.media.stamps import Clock
+from visagram.media.stamps import Clock, is_reordered
 from visagram.media.streams import choose
 from visagram.media.timeline import build
 from visagram.media.transport import discontinuities
@@ -42,14 +42,19 @@ def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> Probed
         claims = {stream.index: (stream.width or 0, stream.height or 0) for stream in streams}
         found = read_packets(container, streams, path, settings, alive)
         stream, packets, chosen = choose(streams, found, settings.stream, path)
+        if packets.refused:
+            raise TooLarge(packets.refused)
         check_limits(container, claims[stream.index], path, settings)
         if not packets.shapes:
             raise NoFrames(
                 f"{path} holds no frame that can be decoded: it may be cut short, damaged or of an absurd size."
             )
-        clock = _clock(container, stream, packets, path)
+        said = declared(container, stream)
+        cut = is_cut(path, container.format.name) or is_left(path, stream, packets, said, container.format.name)
+        clock = _clock(container, stream, packets, path, alive)
+        clock = dataclasses.replace(clock, end=None if cut else _end(said, stream, clock))
         built = build(packets, clock)
-        timeline = built.timeline
+        timeline = dataclasses.replace(built.timeline, whole=not cut)
         duration = timeline.seconds(timeline.end)
         if duration > settings.max_duration:
             raise TooLarge(f"{path} lasts longer than the {settings.max_duration:.0f} s of the setting max_duration.")
@@ -78,36 +83,33 @@ def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> Probed
             time_basis=built.basis,
             shapes=shapes if len(shapes) > 1 else (),
         )
-        said = declared(container, stream)
-        cut = cut_off(path, container.format.name, said, frames, float(duration), float(facts.rate))
-        changes = _changes(facts)
-        warnings = (*chosen, *built.warnings, *([cut] if cut else []), *([changes] if changes else []))
+        missing = cut_off(said, frames, float(duration), float(facts.rate)) if cut else None
+        found_out = (missing, _changes(facts))
+        warnings = (*chosen, *built.warnings, *(warning for warning in found_out if warning is not None))
         return Probed(facts, timeline, warnings)
 
 
-def _clock(container: InputContainer, stream: VideoStream, packets: Packets, path: Path) -> Clock:
-    """What the container and the stream say about time."""
+def _clock(container: InputContainer, stream: VideoStream, packets: Packets, path: Path, alive: Alive) -> Clock:
+    """What the container and the stream say about time, but for the end."""
     name, context = container.format.name, stream.codec_context
     base = stream.time_base or 1 / DEFAULT_RATE
     untimed = name in UNTIMED
-    rate, stated = _own_rate(stream) if untimed else (_rate(stream), True)
+    # Of a broadcast's pictures without times FFmpeg guesses the rate.
+    guesses = untimed or (name in MPEG and not (packets.pts != UNKNOWN).any())
+    rate, stated = _own_rate(stream) if guesses else (_rate(stream), True)
     if untimed:
         base = 1 / rate
     origin, own = _origin(container, stream, base)
     marked = np.zeros(len(packets), bool)
     if name == "mpegts" and len(packets):
-        for place in discontinuities(path, stream.id):
-            after = int(np.searchsorted(np.maximum.accumulate(packets.position), place))
-            if 0 < after < len(marked):
-                marked[after] = True
-    said, end = declared(container, stream).own, None
-    if said is not None and not is_cut(path, name):
-        end = round(Fraction(said) / base) + (stream.start_time or 0)
+        places = discontinuities(path, stream.id, alive)
+        after = np.searchsorted(np.maximum.accumulate(packets.position), places)
+        marked[after[(after > 0) & (after < len(marked))]] = True
     return Clock(
         base=base,
         rate=rate,
         stated=stated,
-        reordered=bool(context.has_b_frames),
+        reordered=bool(context.has_b_frames) or (context.codec.reorder and is_reordered(packets)),
         delay=int(context.reorder_depth),
         counted=untimed,
         slots=name == "avi",
@@ -115,10 +117,15 @@ def _clock(container: InputContainer, stream: VideoStream, packets: Packets, pat
         wraps=name in MPEG and base.denominator == 90_000,
         origin=origin,
         own_origin=own,
-        end=end,
+        end=None,
         end_first=name.startswith("matroska"),
         marked=marked,
     )
+
+
+def _end(said: Declared, stream: VideoStream, clock: Clock) -> int | None:
+    """The stamp at which the stream ends by its own word."""
+    return None if said.own is None else round(Fraction(said.own) / clock.base) + (stream.start_time or 0)
 
 
 def _origin(container: InputContainer, stream: VideoStream, base: Fraction) -> tuple[int, bool]:

@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.segments import UNKNOWN
+from visagram.media.bitstream import Holds
+from visagram.media.packets import Packets
 
 REORDERED = 17
 """Pictures by which decoding and display order may differ: more than any codec's buffer holds."""
 PASSES = 4
 """How often the order is found anew because a time turned out to be wrong."""
+FEW_BACK = 3
+"""Steps backwards from which on they may mean an order."""
 FEW = 8
 """A clock that returns within this many pictures never left: their times were wrong."""
 JUMP, JUMP_SECONDS = 8, 0.5
@@ -25,6 +29,8 @@ UNBELIEVABLE = 600
 """Seconds for which a picture is held before the last one, beyond which somebody else must say so too."""
 FINER = 1000
 """Times are counted this much finer where a repaired one finds no room between its neighbours."""
+LARGEST = 1 << 62
+"""Times beyond are left as they are."""
 WRAP = 1 << 33
 """MPEG timestamps begin anew after this many ticks."""
 
@@ -95,6 +101,24 @@ def believed_parts(stamps: Times, seen: Seen, usual: int, clock: Clock) -> tuple
         # A wrong stamp has also put its picture in a wrong place.
         stamps[astray] = UNKNOWN
     return order, parts
+
+
+def is_reordered(packets: Packets) -> bool:
+    """Whether the stamps say that pictures are stored in another order than shown, whatever the headers promise: they
+    run backwards here and there, and sorted they have no more steps than one."""
+    stamps = packets.pts[packets.holds == Holds.PICTURE]
+    stamps = stamps[stamps != UNKNOWN]
+    steps = np.diff(stamps)
+    back = np.flatnonzero(steps < 0)
+    if len(back) < FEW_BACK:
+        return False
+    ranks = np.argsort(np.argsort(stamps, kind="stable"), kind="stable")
+    moved = np.flatnonzero(np.abs(ranks - np.arange(len(stamps))) > 0)
+    sorted_steps = np.diff(np.sort(stamps))
+    usual = float(np.median(sorted_steps))
+    near = np.abs(ranks[moved] - moved).max() <= REORDERED
+    beside = sorted_steps[np.clip(ranks[moved], 0, len(sorted_steps) - 1)]
+    return bool(near and usual > 0 and np.mean(np.abs(beside - usual) <= usual / 2) > 0.9)
 
 
 def unwrapped(stamps: Times) -> Times:
@@ -249,14 +273,14 @@ class _Reading:
 
     def _equal(self, values: list[int], position: int) -> None:
         """Of two equal times that one is wrong on whose other side there is more room."""
-        here, last = values[position], self.believed[-1]
+        here = values[position]
         after = next((v for v in values[position + 1 : position + 1 + FEW] if v != UNKNOWN and v > here), None)
         before = values[self.believed[-2]] if len(self.believed) > 1 else None
         if before is not None and here - before > (after - here if after is not None else self.usual):
             self._forget(1)
             self.believed.append(position)
             return
-        self.bad.add(position if last != position else last)
+        self.bad.add(position)
 
     def _back(self, values: list[int], position: int) -> None:
         """Time runs backwards: the last times were wrong, or this one is, or a new clock begins."""
@@ -326,7 +350,10 @@ def placed(stamps: Times, lengths: Times, parts: list[Part], usual: int) -> tupl
             placed[high] = relative[-1] + (places[high] - known[-1]) * usual
         exact[part.first : part.last] = placed
     factor = 1
-    if any(_crowded(np.round(exact[part.first : part.last])) for part in parts):
+    known = stamps[stamps != UNKNOWN]
+    # Times may be those of a clock that began long ago.
+    largest = int(np.abs(known).max()) if len(known) else 0
+    if any(_crowded(np.round(exact[part.first : part.last])) for part in parts) and largest < LARGEST // FINER:
         factor = FINER
     times = np.empty(len(stamps), np.int64)
     end = None

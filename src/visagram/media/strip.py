@@ -151,7 +151,8 @@ class _Reader:
         taken: dict[float, NDArray[np.uint8]] = {}
         due = 0
         with self._opened() as (container, stream):
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", min(cores(), MOST_THREADS)
+            stream.thread_type = "AUTO" if timeline.whole else "SLICE"
+            stream.codec_context.thread_count = min(cores(), MOST_THREADS)
             for number, frame in self._keys(container, stream) if keys_only else self._all(container, stream):
                 time = float(timeline.seconds(int(timeline.pts[number])))
                 if not taken or (due < len(wanted) and time >= wanted[due]):

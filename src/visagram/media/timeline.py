@@ -112,7 +112,9 @@ def _stamped(packets: Packets, owner: Times, clock: Clock, seen: Seen) -> Built:
     times, factor = placed(stamps[order], seen.lengths[order], parts, usual)
     base, good = clock.base / factor, np.concatenate([part.good for part in parts])
     first, origin = int(times[0]), clock.origin * factor
-    if clock.own_origin and (not good[0] or len(parts) > 1 or first != packets.pts[seen.numbers[order[0]]] * factor):
+    if clock.own_origin and (
+        not good[0] or len(parts) > 1 or first != int(packets.pts[seen.numbers[order[0]]]) * factor
+    ):
         # The container took its zero from a stamp that is not believed.
         origin = first
     times = times - origin
@@ -192,7 +194,8 @@ def _timeline(
     place[numbers] = np.arange(len(numbers))
     among = place[begins]
     keys[among >= 0] = times[among[among >= 0]]
-    sought = (among >= 0) if good is None else (among >= 0) & good[among]
+    # Index -1, that of none, is the last.
+    sought = (among >= 0) if good is None else np.append(good, False)[among]
     kept = sought | ((among < 0) & (packets.pts[begins] != UNKNOWN) & (keys < 0) & (origin is not None))
     order = np.argsort(keys[kept], kind="stable")
     return Timeline(

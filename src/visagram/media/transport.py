@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ ADAPTATION, DISCONTINUITY, CLOCK = 0x20, 0x80, 0x10
 """Bits: a packet has an adaptation field; that says discontinuity; it carries the program's clock."""
 
 
-def discontinuities(path: Path, pid: int) -> NDArray[np.int64]:
+def discontinuities(path: Path, pid: int, alive: Callable[[], None]) -> NDArray[np.int64]:
     """Bytes of the file at which a packet of the stream `pid`, or one with the program's clock, is marked as
-    discontinuous (ISO/IEC 13818-1, 2.4.3.5)."""
+    discontinuous (ISO/IEC 13818-1, 2.4.3.5). alive: called now and then."""
     size, start = _packing(path)
     if not size:
         return np.empty(0, np.int64)
@@ -25,6 +26,7 @@ def discontinuities(path: Path, pid: int) -> NDArray[np.int64]:
         file.seek(start)
         offset = start
         while len(content := file.read(size * BLOCK)) >= size:
+            alive()
             rows = np.frombuffer(content, np.uint8)[: len(content) // size * size].reshape(-1, size)
             flags = np.where((rows[:, 3] & ADAPTATION > 0) & (rows[:, 4] > 0), rows[:, 5], 0)
             number = (rows[:, 1].astype(np.int64) & 31) << 8 | rows[:, 2]

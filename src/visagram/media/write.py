@@ -115,7 +115,7 @@ class _Job:
         facts, timeline = self._source.facts, self._source.timeline
         with open_video(self._source.path, self._source.settings, facts.stream) as (container, stream):
             voice = container.streams.best("audio") if way else None
-            stream.thread_type = "AUTO"
+            stream.thread_type = "AUTO" if timeline.whole else "SLICE"
             stream.codec_context.thread_count = self._threads
             look = Look(facts, stream, self._style.longest)
             if self._painter:

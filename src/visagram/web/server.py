@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from visagram.jobs.child import end_with_input, first_line
 from visagram.jobs.service import Service
-from visagram.settings import ServerSettings, Settings, tuples
+from visagram.settings import ServerSettings, Settings
 from visagram.web.app import create_app
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MEMORY = Path("/dev/shm")
 def main() -> None:
     """Serve until standard input ends or a signal says so."""
     started = json.loads(first_line())
-    settings, server = Settings(**tuples(started["settings"])), ServerSettings(**tuples(started["server"]))
+    settings, server = Settings(**started["settings"]), ServerSettings(**started["server"])
     end_with_input()
     if sys.platform == "win32":
         _serve_waitress(settings, server)

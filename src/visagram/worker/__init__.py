@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import visagram.wire as wire
 from visagram.errors import VisagramError
@@ -29,7 +29,7 @@ def main() -> None:
     tasks = Tasks(replies, warm_up.finish)
     while (request := wire.receive(requests)) is not None:
         kind, values, arrays = request
-        settings = Settings(**_tuples(values["settings"]))
+        settings = Settings(**values["settings"])
         _limit(settings, writes=kind in WRITING)
         try:
             tasks.do(kind, Path(values["path"]), settings, values, arrays)
@@ -71,10 +71,6 @@ class _WarmUp(threading.Thread):
         self.join()
         if self._error is not None:
             raise self._error
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _limit(settings: Settings, *, writes: bool) -> None:
