@@ -32,9 +32,9 @@ SHORT = {"end": 2.0}
 _SUPERVISE = """
 import json, sys
 from visagram.jobs.supervisor import Supervisor
-from visagram.settings import ServerSettings, Settings, tuples
+from visagram.settings import ServerSettings, Settings
 settings, server = json.loads(sys.argv[1])
-with Supervisor(Settings(**tuples(settings)), ServerSettings(**tuples(server))) as supervisor:
+with Supervisor(Settings(**settings), ServerSettings(**server)) as supervisor:
     print("ready", flush=True)
     supervisor.run()
 """

@@ -284,7 +284,10 @@ def test_saving_again_leaves_nobody_of_the_old_report_behind(tmp_path: Path) -> 
 def test_saving_over_a_report_that_is_not_ours_removes_nothing(old: str, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(old)
     (tmp_path / "face_1.jpg").write_bytes(b"my own picture")
-    save(no_people(), tmp_path, ["json"])
+    with pytest.raises(UsageError, match=r"not one of Visagram's"):
+        save(no_people(), tmp_path, ["json"])
+    assert (tmp_path / "report.json").read_text() == old
+    save(no_people(), tmp_path, ["json"], overwrite=True)
     assert (tmp_path / "face_1.jpg").exists()
 
 
