@@ -10,14 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from skimage import data as pictures
 
 from visagram.core.geometry import CROP
 from visagram.errors import GenerationFailed
 from visagram.models.card import file_hash
-from visagram.synth.embedded import packed
 from visagram.synth.generator import Face, image_seed
+from visagram.synth.graph import Whole, write
 from visagram.synth.networks import Autoencoder, Flow, Shape
 
 
@@ -63,17 +62,22 @@ def write_generator(folder: Path, candidates: int, rounds: int) -> Path:
     """The weights of a generator of the smallest size, drawn at random, with their card."""
     shape = Shape(latents=2, widths=(4, 4, 4), width=8, hidden=8, layers=1, told=8)
     torch.manual_seed(0)
-    tensors = {
-        f"{name}.{key}": tensor + 0.3 * torch.randn_like(tensor) if tensor.is_floating_point() else tensor
-        for name, network in (("autoencoder", Autoencoder(shape)), ("flow", Flow(shape)))
-        for key, tensor in network.state_dict().items()
-    }
-    tensors |= {"scale.centre": torch.zeros(1, 2, 1, 1), "scale.spread": torch.ones(1, 2, 1, 1)}
-    tensors["known.sketches"] = torch.zeros((0, 6), dtype=torch.int64)
-    weights = folder / "tiny.safetensors"
-    save_file(packed(tensors), weights)
+    networks = Autoencoder(shape), Flow(shape)
+    for network in networks:
+        for tensor in network.state_dict().values():
+            tensor.add_(0.3 * torch.randn_like(tensor))
+    weights = folder / "tiny.onnx"
+    whole = Whole(*networks, torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1))
+    write(whole, shape, np.zeros((0, 6), np.uint64), weights)
     sampling = {"guidance": 2.0, "steps": 2, "candidates": candidates, "rounds": rounds}
-    facts = {"name": "tiny", "task": "generation", "file": weights.name, "sha256": file_hash(weights)}
+    facts = {
+        "name": "tiny",
+        "version": "0",
+        "licence": "MIT",
+        "task": "generation",
+        "file": weights.name,
+        "sha256": file_hash(weights),
+    }
     facts |= {"shape": dataclasses.asdict(shape), "sampling": sampling}
     weights.with_suffix(".json").write_text(json.dumps(facts), "utf-8")
     return weights

@@ -34,20 +34,25 @@ LEVELS = [
 ]
 """Imports stay on their level or go down. The empty name is the package itself, which holds the version."""
 
+TRAINING = tuple(
+    f"synth/{name}.py"
+    for name in ("checkpoint", "encoding", "export", "flowing", "graph", "learning", "networks", "train")
+)
+"""Of the generator; the rest of `synth` does without PyTorch."""
 HOMES = {
     "alembic": ("jobs/",),
     "apiflask": ("web/",),
     "av": ("media/",),
     "deepface": ("models/deepface.py",),
-    "diffusers": ("synth/",),
+    "diffusers": ("synth/hub.py",),
     "flask": ("web/",),
     "gunicorn": ("web/",),
     "jinja2": ("web/",),
     "onnxruntime": ("models/",),
     "retinaface": ("models/deepface.py",),
-    "safetensors": ("learn/", "synth/"),
+    "safetensors": ("learn/", *TRAINING),
     "sqlalchemy": ("jobs/",),
-    "torch": ("learn/", "synth/", "models/huggingface.py", "models/narrator.py"),
+    "torch": ("learn/", *TRAINING, "synth/hub.py", "models/huggingface.py", "models/narrator.py"),
     "transformers": ("models/huggingface.py", "models/narrator.py"),
     "typer": ("cli/",),
     "waitress": ("web/",),

@@ -51,10 +51,7 @@ class Models:
         self._detectors = open_detectors(settings.detector, threads, settings.models_folder, alive)
         self._classifier = open_classifier(settings.emotion, threads, settings.models_folder, alive)
         if settings.refine:
-            # Imported here: it needs the extra.
-            from visagram.synth.catalog import check_extra
-
-            check_extra()
+            # Imported here: few ask for it.
             from visagram.synth.refine import refine
 
             self._classifier = refine(self._classifier, threads)

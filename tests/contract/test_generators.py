@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -13,19 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 import diffusion
-from generators import Drawing, Portraits
+from generators import Drawing, Portraits, write_generator
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import ModelError
-from visagram.models.card import file_hash
 from visagram.synth.catalog import open_generator
 from visagram.synth.generator import Face, image_seed
 from visagram.synth.hub import ImageToImage
-from visagram.synth.networks import Autoencoder, Flow, Shape
-from visagram.synth.recipes import RECIPES
 
 GREY, COLOUR = (CROP, CROP), (diffusion.SIDE, diffusion.SIDE, 3)
 PICTURE = np.random.default_rng(0).integers(0, 256, COLOUR).astype(np.uint8)
@@ -43,23 +38,8 @@ class Kind:
 
 
 def _embedded(request: pytest.FixtureRequest) -> Kind:
-    file = _folder(request) / "tiny.safetensors"
-    _write_embedded(file, RECIPES["tiny"].shape)
+    file = write_generator(_folder(request), candidates=2, rounds=2)
     return Kind(lambda: open_generator(f"own:{file}", file.parent), GREY, many=20)
-
-
-def _write_embedded(file: Path, shape: Shape) -> None:
-    """Weights drawn at random, with their card."""
-    torch.manual_seed(0)
-    tensors = {"scale.centre": torch.zeros(1, shape.latents, 1, 1), "scale.spread": torch.ones(1, shape.latents, 1, 1)}
-    for name, network, noise in (("autoencoder", Autoencoder(shape), 0.05), ("flow", Flow(shape), 0.3)):
-        for key, tensor in network.state_dict().items():
-            tensors[f"{name}.{key}"] = tensor + noise * torch.randn_like(tensor)
-    save_file(tensors | {"known.sketches": torch.zeros((1, 6), dtype=torch.int64)}, file)
-    facts = {"name": "visagram-diffusion", "version": "0", "licence": "MIT", "task": "generation", "file": file.name}
-    sampling = {"guidance": 2.0, "steps": 2, "candidates": 2, "rounds": 2}
-    facts |= {"sha256": file_hash(file), "shape": dataclasses.asdict(shape), "sampling": sampling}
-    file.with_suffix(".json").write_text(json.dumps(facts))
 
 
 def _text_to_image(request: pytest.FixtureRequest) -> Kind:

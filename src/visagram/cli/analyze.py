@@ -14,7 +14,7 @@ import typer
 
 from visagram.cli.results import Results, sentence
 from visagram.cli.shared import NOTHING_ANALYSED, SOME_FAILED, USAGE, DebugWorkers, QuietSummary, help_of
-from visagram.errors import MissingExtra, UsageError, VisagramError
+from visagram.errors import UsageError, VisagramError
 from visagram.settings import Settings, parse_region
 
 if TYPE_CHECKING:
@@ -129,10 +129,8 @@ def _prepare(settings: Settings, screen: Screen, debug: bool) -> None:
     """See to it that the models are there before anything is analysed: a mistake in their names concerns every video.
     Raises `UsageError`, `MissingExtra`; ends the command for a model that cannot be had."""
     from visagram.analysis import prepare_models
-    from visagram.models.catalog import OWN, missing
+    from visagram.models.catalog import OWN
 
-    if settings.refine and (absent := missing("generate", "Refining")):
-        raise MissingExtra(absent)
     if settings.emotion.startswith(OWN) and not _exists(Path(settings.emotion.removeprefix(OWN))):
         raise UsageError(f"The setting emotion is '{settings.emotion}', and there is no such file.")
     try:

@@ -47,7 +47,7 @@ def improve(
     """Find weak expressions, generate faces, fine-tune, compare, and promote the result only if it is better."""
     from visagram.synth.catalog import check_extra, open_generator
 
-    check_extra(training=True)
+    check_extra("train", "The loop")
     from visagram.learn.recipes import RECIPES
     from visagram.models.promotion import promote
     from visagram.screen import Screen

@@ -30,7 +30,7 @@ def serve(
     from visagram.screen import Screen
 
     # Or every analysis would fail.
-    check_offered(settings.emotion, settings.detector, settings.emotion, refined=settings.refine)
+    check_offered(settings.emotion, settings.detector, settings.emotion)
 
     with Screen(quiet=False) as screen, Supervisor(settings, server, web="visagram.web.server") as supervisor:
         address = supervisor.address()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from visagram.cli.shared import Debug, Quiet, help_of, unpacked
-from visagram.errors import MissingExtra, UsageError
+from visagram.errors import UsageError
 from visagram.settings import Settings
 
 JUDGE = "Model that says what a generated face shows; it must never have learned from generated ones."
@@ -36,10 +36,8 @@ def generate(
     _debug: Debug = False,
 ) -> None:
     """Make faces of people who do not exist; what an interrupted call has made stays and is not made again."""
-    from visagram.synth.catalog import check_extra, open_generator
-
-    check_extra()
     from visagram.screen import Screen
+    from visagram.synth.catalog import open_generator
     from visagram.synth.generate import generate as run
     from visagram.synth.generator import expression_named
 
@@ -74,17 +72,14 @@ def train(
     """Train a generator of faces on labelled ones and write its weights with their card."""
     from visagram.synth.catalog import check_extra
 
-    check_extra()
-    try:
-        from visagram.synth.recipes import RECIPES
-        from visagram.synth.train import train as run
-    except ImportError as error:
-        raise MissingExtra("Training needs PyTorch: install it with pip install 'visagram[train]'.") from error
+    check_extra("train", "Training")
     import dataclasses
 
     from visagram.screen import Screen
     from visagram.synth.export import export
+    from visagram.synth.recipes import RECIPES
     from visagram.synth.selection import open_judge
+    from visagram.synth.train import train as run
 
     if recipe not in RECIPES:
         raise UsageError(f"There is no recipe '{recipe}': choose one of {', '.join(RECIPES)}.")
@@ -122,9 +117,6 @@ def select(
     _debug: Debug = False,
 ) -> None:
     """Accept or reject generated faces for training, each with its numbers; what a person said stays."""
-    from visagram.synth.catalog import check_extra
-
-    check_extra()
     from visagram.core.types import EXPRESSIONS
     from visagram.screen import Screen
     from visagram.synth.collection import open_collection
@@ -154,9 +146,6 @@ def review(
     _debug: Debug = False,
 ) -> None:
     """Show accepted and rejected faces as a page, FOLDER/review.html, and note what a person says of them."""
-    from visagram.synth.catalog import check_extra
-
-    check_extra()
     from visagram.files import replace_file
     from visagram.synth.collection import open_collection
     from visagram.synth.review import WORDS, overrule, page, summary
@@ -194,7 +183,7 @@ def edit(
     """Give a face of an analysed video another expression, if the person agreed."""
     from visagram.synth.catalog import HUB, check_extra
 
-    check_extra()
+    check_extra("generate", "Editing faces")
     from visagram.screen import Screen
     from visagram.synth import hub
     from visagram.synth.edit import CONSENT, portrait

@@ -85,9 +85,6 @@ def train(
 
 
 def _accepted(folder: Path) -> Any:
-    from visagram.synth.catalog import check_extra
-
-    check_extra()
     from visagram.synth.training import accepted_faces
 
     return accepted_faces(folder)

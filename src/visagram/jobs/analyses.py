@@ -155,7 +155,7 @@ class Analyses:
 
     def _settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = self._defaults.for_report() | Settings.parse(given)
-        check_offered(values["emotion"], values["detector"], self._defaults.emotion, refined=values["refine"])
+        check_offered(values["emotion"], values["detector"], self._defaults.emotion)
         return Settings(**values).for_report()
 
     def _recompute(self, who: Who, analysis: Analysis, chosen: list[edits.Edit], change: Change | None) -> None:

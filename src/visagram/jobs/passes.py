@@ -45,7 +45,7 @@ class Passes(Requests):
         """Why no pass can be started here, empty if one can."""
         if who.owner != LOCAL_OWNER:
             return "Only the owner of this machine may change the model that everybody uses."
-        absent = missing("train", "The loop") or missing("generate", "The loop")
+        absent = missing("train", "The loop")
         return absent or ("" if self._server.training_data else NO_DATA)
 
     def ask(self, who: Who, ratio: float, seed: int) -> str:

@@ -12,7 +12,6 @@ from visagram.jobs.requests import Requests, state
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
 from visagram.jobs.videos import Who, log
-from visagram.models.catalog import missing
 from visagram.settings import Settings
 
 MOST_COUNT = 512
@@ -35,22 +34,15 @@ class Studio(Requests):
         self._models = settings.models_folder
 
     @property
-    def obstacle(self) -> str:
-        """Why nothing can be made here, empty if it can."""
-        return missing("generate", "Generating faces")
-
-    @property
     def generators(self) -> list[str]:
         """What can make faces here: nothing is ever fetched because a page asked for it."""
         from visagram.synth.catalog import generators
 
-        return [] if self.obstacle else generators(self._models)
+        return generators(self._models)
 
     def ask(self, who: Who, expression: str, count: int, seed: int, guidance: float | None, generator: str) -> str:
-        """Ask for faces; returns the request's id. Raises `UsageError` where nothing can be made or there is no such
-        generator, `Conflict` where enough waits already."""
-        if self.obstacle:
-            raise UsageError(self.obstacle)
+        """Ask for faces; returns the request's id. Raises `UsageError` for a generator that is not here, `Conflict`
+        where enough waits already."""
         if generator not in (known := self.generators):
             raise UsageError(f"There is no such generator here; those are {', '.join(known)}.")
         wanted = {"expression": expression, "count": count, "seed": seed, "guidance": guidance, "generator": generator}
@@ -66,11 +58,8 @@ class Studio(Requests):
         return str(making.request["expression"])
 
     def faces(self, who: Who) -> dict[str, Any]:
-        """The records of the owner's faces by file name, in order; none where nothing can be made. Raises `Conflict`
-        where their manifest was edited."""
-        if self.obstacle:
-            return {}
-        # Imported here: it needs the extra.
+        """The records of the owner's faces by file name, in order. Raises `Conflict` where their manifest was
+        edited."""
         from visagram.synth.shelf import shown
 
         try:

@@ -57,9 +57,9 @@ HF, OWN = "hf:", "onnx:"
 FOREIGN = Path(__file__).parent / "cards"
 EXTRAS = {
     "deepface": ("deepface", "retinaface"),
-    "huggingface": ("transformers", "torch", "PIL"),
+    "huggingface": ("transformers", "torch"),
     "train": ("torch", "onnx", "safetensors"),
-    "generate": ("torch", "diffusers", "transformers", "PIL", "safetensors"),
+    "generate": ("torch", "diffusers", "transformers", "safetensors"),
 }
 """What each extra must have installed."""
 EXPRESSION, DETECTION, GENERATION = "expression", "detection", "generation"
@@ -101,7 +101,7 @@ def choices() -> tuple[Choice, ...]:
         Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
         Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
         Choice(TEACHER, EXPRESSION, "", lambda _: read_card(TEACHER), _nothing),
-        Choice(GENERATOR, GENERATION, "generate", lambda _: read_card(GENERATOR), _nothing),
+        Choice(GENERATOR, GENERATION, "", lambda _: read_card(GENERATOR), _nothing),
         _foreign("deepface", EXPRESSION, "deepface"),
         _foreign("deepface-retinaface", DETECTION, "deepface"),
     )
@@ -159,12 +159,9 @@ def offered(task: str, chosen: str) -> list[str]:
     return names if chosen in names else [*names, chosen]
 
 
-def check_offered(emotion: str, detector: str, chosen: str, *, refined: bool = False) -> None:
+def check_offered(emotion: str, detector: str, chosen: str) -> None:
     """Raise `UsageError` for what is not installed, and for names of files and of foreign models, which only whoever
-    runs the server may choose. chosen: the server's own choice of `emotion`. refined: whether the generator has a
-    say."""
-    if refined and (absent := missing("generate", "Refining")):
-        raise UsageError(f"The setting refine cannot be true here: {absent}")
+    runs the server may choose. chosen: the server's own choice of `emotion`."""
     if emotion.startswith((HF, OWN)) and emotion != chosen:
         raise UsageError(f"The setting emotion must be one of {', '.join(offered(EXPRESSION, chosen))}.")
     for choice in (find(EXPRESSION, emotion), find(DETECTION, detector)):

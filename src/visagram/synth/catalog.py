@@ -19,7 +19,6 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
 
     Raises `UsageError`, `MissingExtra`, `ModelError`.
     """
-    check_extra()
     if name == EMBEDDED:
         from visagram.synth.chooser import Chooser
         from visagram.synth.embedded import EmbeddedGenerator
@@ -31,6 +30,7 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
 
         return EmbeddedGenerator(read_own_generator(Path(name.removeprefix(OWN))), Chooser())
     if name.startswith(HUB) and name != HUB:
+        check_extra("generate", name)
         from visagram.synth import hub
 
         model = name.removeprefix(HUB)
@@ -40,13 +40,14 @@ def open_generator(name: str, models: Path, *, offline: bool = False, watch: Wat
 
 def generators(models: Path) -> list[str]:
     """The names of all generators that can be used without fetching anything: the embedded one, and the models of
-    `diffusers` in the folder of models."""
+    `diffusers` in the folder of models where its extra is installed."""
+    if missing("generate", HUB):
+        return [EMBEDDED]
     fetched = sorted((models / "diffusers").glob("*/model_index.json"))
     return [EMBEDDED, *(f"{HUB}{file.parent.name.replace('--', '/', 1)}" for file in fetched)]
 
 
-def check_extra(*, training: bool = False) -> None:
-    """Raises `MissingExtra` that says what to install. training: a model is to learn, too."""
-    absent = missing("generate", "Generating faces") or (training and missing("train", "Training"))
-    if absent:
+def check_extra(extra: str, what: str) -> None:
+    """Raises `MissingExtra` that says what to install for `what`."""
+    if absent := missing(extra, what):
         raise MissingExtra(absent)

@@ -35,6 +35,8 @@ from visagram.synth.marking import write_png
 
 SCHEMA = "visagram-synthetic-faces/1"
 MANIFEST, TABLE = "manifest.json", "manifest.parquet"
+FACES = "faces"
+"""The folder of them in a pass of the loop."""
 ACCEPTED, REJECTED = "accepted", "rejected"
 DECISIONS = ("", ACCEPTED, REJECTED)
 MOST_BYTES = 256 << 20

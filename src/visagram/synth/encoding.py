@@ -14,8 +14,9 @@ from visagram.learn.network import ExpressionNetwork
 from visagram.models.card import EMBEDDED
 from visagram.synth.checkpoint import ENCODE, Checkpoint
 from visagram.synth.learning import CHOICE, MIRROR, NOISE, Learning, descend_by, falling, scaled
-from visagram.synth.networks import SIDE, Autoencoder, Discriminator, blend
+from visagram.synth.networks import Autoencoder, Discriminator, blend
 from visagram.synth.recipes import Recipe
+from visagram.synth.sampling import SIDE
 
 WATCHED = (3, 7, 11)
 """Layers of the expression network whose features a reconstruction keeps: at 24, 12 and 6 pixels."""

@@ -12,10 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import torch
-from safetensors.torch import save_file
-
 from visagram import __version__
 from visagram.core.stages import EmotionClassifier
 from visagram.core.types import EXPRESSIONS, Progress
@@ -30,9 +26,11 @@ from visagram.models.card import EMOTION, TEACHER, Card, read_card
 from visagram.models.emotion import OnnxClassifier
 from visagram.synth.checkpoint import CHECKPOINT, Checkpoint
 from visagram.synth.chooser import Chooser
-from visagram.synth.embedded import NAME, EmbeddedGenerator, packed
+from visagram.synth.embedded import NAME, EmbeddedGenerator
 from visagram.synth.faces import read_aligned
+from visagram.synth.graph import Whole, write
 from visagram.synth.measure import EACH, measure
+from visagram.synth.networks import Autoencoder, Flow
 from visagram.synth.refine import Explainer, Gain, gain
 
 INTENDED = "Grey faces of people who do not exist, to balance training data of expression models and to test software."
@@ -51,7 +49,7 @@ LIMITS = (
 def export(
     run: Path, data: Path, judge: EmotionClassifier, progress: Progress, *, judged_by: str, each: int = EACH
 ) -> Path:
-    """Write `visagram-diffusion.safetensors` and its card into the folder of a finished run; returns the weights.
+    """Write `visagram-diffusion.onnx` and its card into the folder of a finished run; returns the weights.
 
     judge: of the apparent expression of what it makes, never trained on generated faces; judged_by: its name. Raises
     `DataError`.
@@ -73,10 +71,10 @@ def export(
         chooser.close()
         facts["refine"] = refining(read_card(NAME, draft), held_out).facts()
         _write_card(facts, draft)
-        for name in (f"{NAME}.safetensors", f"{NAME}.json"):
+        for name in (f"{NAME}.onnx", f"{NAME}.json"):
             with replace_file(run / name) as partial:
                 shutil.copyfile(draft / name, partial)
-    return run / f"{NAME}.safetensors"
+    return run / f"{NAME}.onnx"
 
 
 def refining(card: Card, held_out: Faces48) -> Gain:
@@ -89,14 +87,18 @@ def refining(card: Card, held_out: Faces48) -> Gain:
     return gain(classifier.classify(faces.luma), errors, faces.votes.labels, face_ms)
 
 
+def whole_of(stored: Checkpoint) -> Whole:
+    """The networks of a finished run."""
+    autoencoder, flow, scale = Autoencoder(stored.recipe.shape), Flow(stored.recipe.shape), stored.part("scale")
+    autoencoder.load_state_dict(stored.part("autoencoder"))
+    flow.load_state_dict(stored.part("averaged"))
+    return Whole(autoencoder, flow, scale["centre"].float(), scale["spread"].float())
+
+
 def _written(stored: Checkpoint, training: Faces48, folder: Path) -> dict[str, Any]:
     """Write the weights, and say what they are."""
-    tensors = {f"autoencoder.{name}": tensor for name, tensor in stored.part("autoencoder").items()}
-    tensors |= {f"flow.{name}": tensor for name, tensor in stored.part("averaged").items()}
-    tensors |= {f"scale.{name}": tensor for name, tensor in stored.part("scale").items()}
-    tensors["known.sketches"] = torch.from_numpy(sketches(Prints.of(training.luma)).view(np.int64))
-    path = folder / f"{NAME}.safetensors"
-    save_file(packed(tensors), str(path))
+    path = folder / f"{NAME}.onnx"
+    write(whole_of(stored), stored.recipe.shape, sketches(Prints.of(training.luma)), path)
     content = path.read_bytes()
     return {
         "name": NAME,

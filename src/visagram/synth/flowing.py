@@ -27,8 +27,9 @@ from visagram.synth.learning import (
     falling,
     scaled,
 )
-from visagram.synth.networks import NOBODY, Autoencoder, Flow, blend
+from visagram.synth.networks import Autoencoder, Flow, blend
 from visagram.synth.recipes import Recipe
+from visagram.synth.sampling import NOBODY
 
 CHUNK = 256
 

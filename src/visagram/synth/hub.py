@@ -111,7 +111,7 @@ class TextToImage:
                 for (image, safe), number, own, asked in zip(made, numbers, seeds, prompts, strict=True)
             ]
 
-        return in_batches(make, range(first, count), BATCH, self.name)
+        return in_batches(make, range(first, count), BATCH, self.name, _out_of_memory())
 
     def close(self) -> None:
         self._pipeline = None
@@ -161,7 +161,7 @@ class ImageToImage:
                 for (image, safe), number, own in zip(made, numbers, seeds, strict=True)
             ]
 
-        return in_batches(make, range(count), BATCH, self.name)
+        return in_batches(make, range(count), BATCH, self.name, _out_of_memory())
 
     def close(self) -> None:
         self._pipeline = None
@@ -214,13 +214,19 @@ def _run(
             # Drawn on the processor, so that a seed means the same on every machine.
             generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
             found = pipeline(prompt=prompts, generator=generators, output_type="np", **options)
-    except (torch.OutOfMemoryError, MemoryError):
+    except _out_of_memory():
         raise
     except Exception as error:
         raise GenerationFailed(f"{name} failed ({type(error).__name__}: {str(error)[:200]}).") from error
     flagged = getattr(found, "nsfw_content_detected", None) or [False] * len(prompts)
     images = np.clip(np.nan_to_num(np.asarray(found.images)) * 255, 0, 255).round().astype(np.uint8)
     return [(image, not flag) for image, flag in zip(images, flagged, strict=True)]
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    import torch
+
+    return torch.OutOfMemoryError, MemoryError
 
 
 def _wanted(file: str) -> bool:

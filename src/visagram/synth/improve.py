@@ -40,7 +40,7 @@ from visagram.learn.train import train
 from visagram.models import promotion
 from visagram.models.card import EMOTION
 from visagram.settings import Settings
-from visagram.synth.collection import open_collection, read_collection
+from visagram.synth.collection import FACES, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.gate import Verdict, decide
 from visagram.synth.generate import generate
@@ -51,7 +51,7 @@ from visagram.synth.training import accepted_faces
 from visagram.workers import Workers
 
 SCHEMA = "visagram-improvement/1"
-PLAN, FACES, MODEL, VERDICT = "plan.json", "faces", "model", "verdict.json"
+PLAN, MODEL, VERDICT = "plan.json", "model", "verdict.json"
 FIRST, SECOND = "first", "second"
 SPARE = 1.5
 """Faces that are made for each one wanted, at first and again while too few are accepted."""

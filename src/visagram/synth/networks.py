@@ -11,14 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visagram.core.types import EXPRESSIONS
+from visagram.synth.sampling import NOBODY, SIDE
 
-SIDE = 6
-"""Of the latents."""
 WAVES = 64
 """Frequencies by which the flow is told the time."""
-NOBODY = len(EXPRESSIONS)
-"""The label of no expression in particular, for classifier-free guidance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +153,8 @@ class Flow(nn.Module):
         x = self.first(latents.flatten(1))
         for block in self.blocks:
             x = block(x, told)
-        velocity: Tensor = self.last(functional.layer_norm(x, x.shape[1:]))
-        return velocity.view_as(latents)
+        velocity: Tensor = self.last(functional.layer_norm(x, [self.last.in_features]))
+        return velocity.view(-1, *latents.shape[1:])
 
 
 class Modulated(nn.Module):
@@ -166,13 +162,14 @@ class Modulated(nn.Module):
 
     def __init__(self, width: int, hidden: int, told: int, dropout: float) -> None:
         super().__init__()
+        self.width = width
         self.modulation = nn.Linear(told, 3 * width)
         self.layers = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
         _silence(self.modulation)
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
         scale, shift, gate = self.modulation(told).chunk(3, dim=1)
-        y: Tensor = x + gate * self.layers(functional.layer_norm(x, x.shape[1:]) * (1 + scale) + shift)
+        y: Tensor = x + gate * self.layers(functional.layer_norm(x, [self.width]) * (1 + scale) + shift)
         return y
 
 

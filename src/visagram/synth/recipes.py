@@ -8,23 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from visagram.synth.networks import Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How faces are made of noise, unless somebody asks otherwise. guidance: how strongly the expression is insisted
-    on. steps: of the sampler. candidates: at a time, of which a good one is taken; rounds: how often, until there is
-    one."""
-
-    guidance: float = 1.75
-    steps: int = 16
-    candidates: int = 4
-    rounds: int = 12
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Sampling:
-        """From a card. Raises `TypeError`, `KeyError` and `ValueError`."""
-        return cls(float(facts["guidance"]), *(int(facts[name]) for name in ("steps", "candidates", "rounds")))
+from visagram.synth.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)

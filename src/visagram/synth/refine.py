@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
@@ -22,7 +21,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.errors import ModelError
 from visagram.models.card import Card
 from visagram.models.crops import as_grey, resized
-from visagram.synth.embedded import class_errors, embedded_card, load_networks
+from visagram.synth.embedded import Networks, class_errors, embedded_card
 
 DRAWS = 12
 """Pairs of time and noise on which the flow is tried."""
@@ -49,18 +48,14 @@ class Gain:
 class Explainer:
     """Errors of the embedded flow for each expression. card: of the generator. Raises `ModelError`."""
 
-    def __init__(self, card: Card | None = None, *, threads: int | None = None) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self._networks = load_networks(card or embedded_card())
+    def __init__(self, card: Card | None = None, *, threads: int = 1) -> None:
+        self._networks = Networks(card or embedded_card(), threads=threads)
 
-    @torch.inference_mode()
     def errors(self, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n, 48, 48) aligned faces to (n, 7) mean squared errors of the velocity, without each face's mean."""
         networks, found = self._networks, np.empty((len(luma), CLASSES))
         for start in range(0, len(luma), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(luma[start : start + BATCH])).unsqueeze(1)
-            latents = networks.normed(networks.autoencoder.encode(part.float() / 127.5 - 1)[0])
+            latents = networks.encoded(luma[start : start + BATCH])
             found[start : start + BATCH] = class_errors(networks, latents, DRAWS)
         return np.asarray(found - found.mean(axis=1, keepdims=True))
 

@@ -20,11 +20,10 @@ from visagram.learn.recipes import RECIPES
 from visagram.models.card import TEACHER
 from visagram.settings import Settings
 from visagram.synth.catalog import EMBEDDED, check_extra, open_generator
-from visagram.synth.collection import MANIFEST, open_collection
+from visagram.synth.collection import FACES, MANIFEST, open_collection
 from visagram.synth.finder import FaceFinder
 from visagram.synth.generate import generate
 from visagram.synth.generator import expression_named, image_seed
-from visagram.synth.improve import FACES, Improvement, Wishes
 from visagram.synth.selection import Selection, open_judge, select
 from visagram.synth.shelf import BETWEEN_SECONDS, patiently
 
@@ -35,7 +34,6 @@ def fill(folder: Path, wanted: Mapping[str, Any], settings: Settings, progress: 
 
     Raises what generators, judge and folder raise.
     """
-    check_extra()
     expression, count = expression_named(str(wanted["expression"])), int(wanted["count"])
 
     def wait() -> None:
@@ -73,7 +71,10 @@ def improve(
 
     Raises what the loop's parts raise.
     """
-    check_extra(training=True)
+    check_extra("train", "The loop")
+    # Imported here: it needs the extra.
+    from visagram.synth.improve import Improvement, Wishes
+
     # Another one than any of the faces that are taken over, which may be of another generator.
     faces_seed = image_seed(int(wanted["seed"]), places.work.name, 0) >> 11
     wishes = Wishes(

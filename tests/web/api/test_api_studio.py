@@ -172,12 +172,11 @@ def test_an_edited_manifest_is_refused_and_nothing_is_lost(asked, problem):
     assert _faces(asked, "?expression=happy")
 
 
-def test_without_the_extra_the_studio_says_what_to_install(world, problem, monkeypatch):
+def test_without_the_extra_the_studio_offers_what_comes_with_visagram(world, problem, monkeypatch):
     monkeypatch.setitem(catalog.EXTRAS, "generate", ("no_such_package",))
-    found = world.get("/studio").json
-    assert found["available"] is False and "pip install 'visagram[generate]'" in found["why"]
-    assert problem(world.post("/studio/makings", {"expression": "happy"}), 422, "usage")
-    assert _faces(world) == []
+    assert world.get("/studio").json["generators"] == ["visagram-diffusion"]
+    wanted = {"expression": "happy", "generator": "diffusers:somebody/else"}
+    assert problem(world.post("/studio/makings", wanted), 422, "usage")
 
 
 def test_two_requests_of_one_owner_wait_for_each_other(world, smiling, monkeypatch):

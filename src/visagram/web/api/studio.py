@@ -36,9 +36,7 @@ def studio_routes(service: Service) -> APIBlueprint:
         made = Counter(record.expression for record in faces)
         accepted = Counter(record.expression for record in faces if record.accepted)
         counts = [{"expression": e, "faces": made[e], "accepted": accepted[e]} for e in EXPRESSIONS]
-        why = service.studio.obstacle
-        can = service.studio.generators
-        return answer({"available": not why, "why": why or None, "generators": can, "expressions": counts})
+        return answer({"generators": service.studio.generators, "expressions": counts})
 
     @api.get("/makings")
     @api.output(MakingPage, description="Requests, newest first.")

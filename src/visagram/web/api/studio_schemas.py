@@ -21,8 +21,6 @@ class ExpressionCount(Answer):
 
 
 class StudioOut(Answer):
-    available = Boolean(metadata=about("Whether faces can be generated here."))
-    why = String(allow_none=True, metadata=about("Why not."))
     generators = List(String(), metadata=about("What can make faces here.", [GENERATOR]))
     expressions = List(Nested(ExpressionCount), metadata=about("What there is of each expression."))
 

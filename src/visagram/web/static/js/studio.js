@@ -60,12 +60,10 @@ async function refresh() {
 }
 
 function show(studio, makings, faces) {
-  find("problem").replaceChildren(...(studio.available ? [] : [h("p", { class: "notice" }, studio.why)]));
   const names = [...find("generator").options].map(({ value }) => value);
   if (String(names) !== String(studio.generators)) {
     find("generator").replaceChildren(...studio.generators.map((name) => h("option", { value: name }, name)));
   }
-  for (const control of find("ask").elements) control.disabled = !studio.available;
   find("makings").replaceChildren(...makings.slice(0, 5).map(request));
   chips(studio.expressions);
   const made = studio.expressions.reduce((sum, each) => sum + each.faces, 0);
