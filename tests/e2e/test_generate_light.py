@@ -80,7 +80,7 @@ def test_what_needs_an_extra_names_it(arguments: list[str], extra: str, tmp_path
 
 
 def test_the_shipped_networks_draw_what_pytorch_drew_of_the_same_noise() -> None:
-    """`tests/kept/visagram-diffusion.npz`: noise and labels, and what PyTorch and the scheduler of diffusers made of them
+    """`tests/kept/visagram-diffusion.npz`: noise and labels, and what PyTorch and the scheduler of diffusers made of it
     with the trained weights, guidance 1.75 and 16 steps."""
     from visagram.synth.embedded import Networks, embedded_card
     from visagram.synth.sampling import flow_back
