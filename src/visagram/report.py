@@ -70,8 +70,8 @@ class Report:
         return float(self.settings.get("smooth") or 0.0)
 
     @property
-    def unsure_below(self) -> float:
-        """The probability of its best expression below which a measured face is unsure."""
+    def unsure_below(self) -> tuple[float, ...]:
+        """(7,) for each expression the probability below which a measured face that shows it best is unsure."""
         from visagram.core.certainty import unsure_below
 
         return unsure_below(self.models)

@@ -134,9 +134,17 @@ test("the unsure share is of measured time, and unknown where a result does not 
 
 test("the threshold of the unsure is that of the expression model's card", () => {
   const models = [{ task: "face detection", unsure_below: 0.9 }, { task: "expression", unsure_below: 0.37 }];
-  assert.equal(words.unsureBelow(models), 0.37);
-  assert.equal(words.unsureBelow([]), 0.5);
-  assert.equal(words.unsureBelow([{ task: "expression" }]), 0.5);
+  assert.deepEqual(words.unsureBelow(models), Array(7).fill(0.37));
+  assert.deepEqual(words.unsureBelow([]), Array(7).fill(0.5));
+  assert.deepEqual(words.unsureBelow([{ task: "expression" }]), Array(7).fill(0.5));
+  assert.equal(words.unsureWords(words.unsureBelow(models)), "best expression below 37\u00a0%");
+});
+
+test("a card may be stricter about one expression", () => {
+  const stated = { angry: 0.6, disgust: 0.6, fear: 0.6, happy: 0.6, sad: 0.6, surprise: 0.6, neutral: 0.8 };
+  const below = words.unsureBelow([{ task: "expression", unsure_below: stated }]);
+  assert.deepEqual(below, [0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.8]);
+  assert.equal(words.unsureWords(below), "best expression below 60\u00a0%; neutral below 80\u00a0%");
 });
 
 test("a video's facts, one phrase each", () => {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import make_result, make_rows, make_track, steady_timeline
-from visagram.core.certainty import UNSURE_BELOW, certainty, unsure, unsure_below
+from visagram.core.certainty import UNSURE_BELOW, certainty, is_threshold, unsure, unsure_below
 from visagram.core.edits import Split, apply
 from visagram.core.segments import plan
 from visagram.core.statistics import person_statistics
@@ -46,7 +46,24 @@ def test_a_card_that_names_a_threshold_decides_what_is_unsure() -> None:
     detector, judge = {"task": "detection", "unsure_below": 0.9}, {"task": "expression", "unsure_below": 0.65}
     assert unsure(rows, unsure_below([detector, judge])).tolist() == [True, False]
     silent = {"task": "expression", "unsure_below": None}
-    assert unsure_below([detector, {"task": "expression"}]) == unsure_below([silent]) == UNSURE_BELOW
+    assert unsure_below([detector, {"task": "expression"}]) == unsure_below([silent]) == (UNSURE_BELOW,) * 7
+
+
+def test_a_card_may_be_stricter_about_one_expression() -> None:
+    stated = {"task": "expression", "unsure_below": dict.fromkeys(EXPRESSIONS, 0.6) | {"neutral": 0.8}}
+    below = unsure_below([stated])
+    assert below == (0.6,) * 6 + (0.8,)
+    rows = make_rows(range(4), 0)
+    posterior = np.zeros((4, 7), np.float32)
+    posterior[:, EXPRESSIONS.index("neutral")] = 0.79, 0.81, 0.3, 0.4
+    posterior[:, HAPPY] = 0.2, 0.1, 0.61, 0.59
+    assert unsure(rows.with_columns(posterior=posterior), below).tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize("wrong", [{"neutral": 0.5}, dict.fromkeys(EXPRESSIONS, 2), True, [0.5], "0.5", -0.1])
+def test_what_is_no_threshold_is_refused(wrong: object) -> None:
+    assert not is_threshold(wrong)
+    assert is_threshold(0) and is_threshold(None) and is_threshold(dict.fromkeys(EXPRESSIONS, 0.5))
 
 
 def test_unsure_frames_count_under_their_best_expression_and_are_counted_apart() -> None:

@@ -267,7 +267,7 @@ def test_tiles_on_disk_are_those_of_the_rows(machine: Path) -> None:
     built = pyramid(report.observations, [1, 2], 0.0, 4.0, unsure(report.observations, 0.5))
     assert view.tiles_index(machine) == {
         **{"levels": [{"bin": 0.1, "tiles": 1}], "bins_per_tile": 256, "start": 0.0, "end": 4.0, "people": [1, 2]},
-        "unsure_below": 0.5,
+        "unsure_below": dict.fromkeys(EXPRESSIONS, 0.5),
     }
     assert view.read_tile(machine, 0, 0) == built.tile(0, 0)
     assert [view.read_tile(machine, *there) for there in ((0, 1), (1, 0), (-1, 0), (0, -1))] == [None] * 4

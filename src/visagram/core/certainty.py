@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,10 @@ UNSURE_BELOW = 0.5
 that was chosen on data: all others together are likelier."""
 
 
+Below = float | Sequence[float]
+"""The probability from which on a face is no longer unsure: one for all expressions, or one for each in their order."""
+
+
 class Certainty(NamedTuple):
     """counts: frames by most probable expression without the unsure ones. unsure: seconds of the unsure ones."""
 
@@ -22,7 +26,7 @@ class Certainty(NamedTuple):
     unsure: float
 
 
-def certainty(rows: Observations, below: float) -> Certainty:
+def certainty(rows: Observations, below: Below) -> Certainty:
     """What of `rows` is certain. below: as in `unsure`."""
     usable = rows.usable
     doubtful = unsure(rows, below) & usable
@@ -31,16 +35,31 @@ def certainty(rows: Observations, below: float) -> Certainty:
     return Certainty(tuple(int(count) for count in counts), float(rows.span[doubtful].sum()))
 
 
-def unsure(rows: Observations, below: float) -> NDArray[np.bool_]:
-    """(n,) whether a face was measured, but no expression reached the probability `below`."""
+def unsure(rows: Observations, below: Below) -> NDArray[np.bool_]:
+    """(n,) whether a face was measured, but its best expression did not reach the probability `below`."""
+    limits = np.broadcast_to(np.asarray(below, np.float64), len(EXPRESSIONS))
     # NaN, which stands where nothing was measured, is below nothing.
     with np.errstate(invalid="ignore"):
-        return np.asarray(rows.posterior.max(axis=1) < below)
+        return np.asarray(rows.posterior.max(axis=1) < limits[rows.posterior.argmax(axis=1)])
 
 
-def unsure_below(models: Iterable[Mapping[str, Any]]) -> float:
-    """The threshold of the model that judged expressions, from what a report keeps of its models' cards;
-    `UNSURE_BELOW` where its card has none."""
+def unsure_below(models: Iterable[Mapping[str, Any]]) -> tuple[float, ...]:
+    """(7,) the thresholds of the model that judged expressions, from what a report keeps of its models' cards;
+    `UNSURE_BELOW` where its card has none. A card states one for all, or one for each by its name."""
     judges = [model for model in models if model.get("task") == "expression"]
     found = [model["unsure_below"] for model in judges if model.get("unsure_below") is not None]
-    return float(found[0]) if found else UNSURE_BELOW
+    stated = found[0] if found else UNSURE_BELOW
+    if isinstance(stated, Mapping):
+        return tuple(float(stated[name]) for name in EXPRESSIONS)
+    return (float(stated),) * len(EXPRESSIONS)
+
+
+def is_threshold(stated: Any) -> bool:
+    """Whether that is what a card may state as `unsure_below`."""
+    if isinstance(stated, Mapping):
+        return set(stated) == set(EXPRESSIONS) and all(map(_is_share, stated.values()))
+    return stated is None or _is_share(stated)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

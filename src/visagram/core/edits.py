@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.certainty import Below
 from visagram.core.identity import SHARED_FRAMES
 from visagram.core.rows import rows_of_each
 from visagram.core.statistics import person_statistics
@@ -61,7 +62,7 @@ class Split:
 Edit = Rename | Merge | Split
 
 
-def apply(edits: Iterable[Edit], machine: Summary, *, seed: int, unsure_below: float) -> Summary:
+def apply(edits: Iterable[Edit], machine: Summary, *, seed: int, unsure_below: Below) -> Summary:
     """People, observations and totals after `edits`, in their order. machine: what the analysis found. seed,
     unsure_below: those of the analysis.
 
@@ -100,7 +101,7 @@ class _State:
 
     machine: Summary
     seed: int
-    unsure_below: float
+    unsure_below: Below
     person: NDArray[np.int32] = field(init=False)
     names: dict[int, str] = field(init=False)
     highest: int = field(init=False)

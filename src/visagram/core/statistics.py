@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.certainty import certainty
+from visagram.core.certainty import Below, certainty
 from visagram.core.types import EXPRESSIONS, NOT_DECODED, NOT_VISIBLE, Observations, Person, Reason, Share
 
 RESAMPLES = 500
@@ -36,7 +36,7 @@ def person_statistics(
     thumbnail: bytes,
     *,
     seed: int,
-    unsure_below: float,
+    unsure_below: Below,
 ) -> Person:
     """Statistics of one person. seen: their observations in time order, usable or not. analysed: seconds in total.
     unsure_below: see `certainty.unsure`.
@@ -80,7 +80,7 @@ def window_statistics(
     analysed: tuple[float, float],
     *,
     seed: int,
-    unsure_below: float,
+    unsure_below: Below,
 ) -> tuple[Person, ...]:
     """Statistics of one person inside each window; the person's analysed time is the window's overlap with `analysed`.
 

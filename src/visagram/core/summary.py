@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.certainty import certainty
+from visagram.core.certainty import Below, certainty
 from visagram.core.identity import group_people
 from visagram.core.rows import rows_of_each
 from visagram.core.segments import Joined, SegmentResult, collect, join
@@ -34,7 +34,7 @@ class Summary:
 
 
 def summarise(
-    results: Iterable[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: float
+    results: Iterable[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: Below
 ) -> Summary:
     """People and totals from the results of all segments that could be analysed, in plan order.
 
@@ -121,7 +121,7 @@ def one_face_each(table: Observations) -> Observations:
 
 
 def totals(
-    table: Observations, *, frames: int, damaged: int, analysed: float, seed: int, unsure_below: float
+    table: Observations, *, frames: int, damaged: int, analysed: float, seed: int, unsure_below: Below
 ) -> Totals:
     """Figures over everybody. frames, damaged: analysed frames and those that did not decode. analysed: seconds.
     unsure_below: see `certainty.unsure`."""

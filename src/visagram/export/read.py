@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from visagram.core.certainty import Certainty, certainty, unsure_below
+from visagram.core.certainty import Below, Certainty, certainty, is_threshold, unsure_below
 from visagram.core.smoothing import LONGEST
 from visagram.core.types import Observations, Person, ResultWarning, Shape, Share, Totals, VideoFacts
 from visagram.errors import DataError
@@ -38,7 +38,8 @@ def read_report(folder: Path) -> Report:
     if not 0 <= (settings.get("smooth", float, optional=True) or 0.0) <= LONGEST:
         settings.refuse(f"'smooth' is not between 0 and {LONGEST:.0f} seconds")
     for model in models:
-        model.get("unsure_below", float, optional=True)
+        if not is_threshold(model.value.get("unsure_below")):
+            model.refuse("'unsure_below' is no probability, nor one for each of the seven expressions")
     kept = tuple(model.value for model in models)
     rows = _observations(folder / "observations.parquet")
     people = tuple(_person(part, folder, rows, unsure_below(kept)) for part in content.parts("people"))
@@ -146,7 +147,7 @@ def _warning(content: Part, entry: Any) -> ResultWarning:
     )
 
 
-def _person(part: Part, folder: Path, rows: Observations, below: float) -> Person:
+def _person(part: Part, folder: Path, rows: Observations, below: Below) -> Person:
     id = part.whole("id")
     if not 0 < id < 1 << 31:
         part.refuse("'id' is not between 1 and 2147483647")
@@ -209,7 +210,7 @@ def _written_certainty(part: Part) -> Certainty | None:
     return Certainty(part.by_expression("certain_counts", Part.whole), part.number("unsure"))
 
 
-def _totals(part: Part, rows: Observations, below: float) -> Totals:
+def _totals(part: Part, rows: Observations, below: Below) -> Totals:
     sure = _written_certainty(part) or certainty(rows, below)
     return Totals(
         frames=part.whole("frames"),

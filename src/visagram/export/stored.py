@@ -21,7 +21,7 @@ from visagram.core.moments import moments
 from visagram.core.rows import rows_of_each
 from visagram.core.smoothing import smoothed
 from visagram.core.statistics import analysed_range
-from visagram.core.types import Observations, TrackSummary
+from visagram.core.types import EXPRESSIONS, Observations, TrackSummary
 from visagram.errors import DataError
 from visagram.export.json import SCHEMA_VERSION, VIDEO_ID, dumps
 from visagram.export.notices import warning_json, warning_of_text
@@ -148,7 +148,7 @@ def write_tiles(report: Report, folder: Path) -> None:
         "start": start,
         "end": end,
         "people": people,
-        "unsure_below": report.unsure_below,
+        "unsure_below": dict(zip(EXPRESSIONS, report.unsure_below, strict=True)),
     }
     _write_json(folder / "index.json", index)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from visagram.core.types import Person, Share
     from visagram.report import Report
 
@@ -166,9 +168,13 @@ def ranked(person: Person, least: float = 0.0) -> list[tuple[str, Share]]:
     return sorted(pairs, key=lambda pair: -pair[1].value)
 
 
-def unsure_words(below: float) -> str:
-    """What unsure means under this threshold."""
-    return f"best expression below {percent(below)}"
+def unsure_words(below: Sequence[float]) -> str:
+    """What unsure means under these thresholds (7,)."""
+    usual = max(below, key=list(below).count)
+    others = [
+        f"{name} below {percent(limit)}" for name, limit in zip(EXPRESSIONS, below, strict=True) if limit != usual
+    ]
+    return "; ".join([f"best expression below {percent(usual)}", *others])
 
 
 def smooth_words(seconds: float) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visagram.core.certainty import is_threshold
 from visagram.errors import ModelError
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ def _card(path: Path, remedy: str) -> Card:
         texts = (facts["name"], facts["task"], facts["sha256"])
         if not all(isinstance(text, str) for text in texts) or not isinstance(facts.get("origin", {}), dict):
             raise TypeError("name, task and sha256 are texts, origin is an object")
-        below = facts.get("unsure_below", 0)
-        if below is not None and (isinstance(below, bool) or not isinstance(below, int | float) or not 0 <= below <= 1):
-            raise ValueError("unsure_below is a probability, 0 to 1")
+        if not is_threshold(facts.get("unsure_below")):
+            raise ValueError("unsure_below is a probability, 0 to 1, or one for each of the seven expressions")
         return Card(*texts[:2], file, texts[2].lower(), facts, remedy)
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else error

@@ -190,7 +190,7 @@ def test_windows_come_with_each_persons_statistics_and_intervals(world, fresh):
     counted = {name: sum(row["emotion"] == name for row in rows) for name in EXPRESSIONS}
     assert person["emotion_counts"] == counted
     below = world.get(f"/analyses/{analysis}/tiles").json["unsure_below"]
-    sure = [row for row in rows if row["emotion"] and max(row["posterior"].values()) >= below]
+    sure = [row for row in rows if row["emotion"] and max(row["posterior"].values()) >= below[row["emotion"]]]
     assert person["certain_counts"] == {name: sum(row["emotion"] == name for row in sure) for name in EXPRESSIONS}
     assert person["unsure"] == pytest.approx(person["measured"] - sum(row["span"] for row in sure), abs=1e-3)
     assert sum(share["value"] for share in person["shares"].values()) == pytest.approx(1)

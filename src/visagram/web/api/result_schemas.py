@@ -119,7 +119,11 @@ class TilesOut(Answer):
     start = Float(metadata=about("Where the first bin begins, in seconds."))
     end = Float(metadata=about("Where the analysed time ends, in seconds."))
     people = List(Integer(), metadata=about("Whose lanes a tile holds, in order."))
-    unsure_below = Float(metadata=about("Measured faces below this probability count as unsure.", 0.5))
+    unsure_below = Dict(
+        keys=String(),
+        values=Float(),
+        metadata=about("By expression: a measured face that shows it best, but less surely, counts as unsure."),
+    )
     version = String(metadata=about("Changes with the content; ask for tiles with `?v=` this to keep them."))
 
 

@@ -127,7 +127,9 @@ class ModelOut(ModelChoiceOut):
     trained_on = String(metadata=about("What it learned from."))
     metrics = Dict(metadata=about("What was measured of it."))
     temperature = Float(metadata=about("Divides its logits.", 0.63))
-    unsure_below = Float(metadata=about("Posterior below which it is unsure.", 0.58))
+    unsure_below = Raw(
+        metadata=about("Posterior below which it is unsure, for all expressions or by expression.", 0.58)
+    )
     card = Dict(required=True, metadata=about("The whole card."))
 
 

@@ -75,7 +75,7 @@ export class Overlay {
     const at = this._on(box, place);
     const values = posterior?.map((value) => value / 255);
     const top = values ? values.indexOf(Math.max(...values)) : -1;
-    const unsure = values && values[top] < this.store.unsureBelow;
+    const unsure = values && values[top] < this.store.unsureBelow[top];
     if (layers.boxes) this._box(at, top < 0 ? INK : colour(EXPRESSIONS[top]), top < 0 ? [2, 4] : unsure ? [7, 4] : [], person);
     const panel = layers.bars && values && !compact ? this._panel(at, values, place) : null;
     const free = panel && !this.rows.some((other) => other.person !== person && overlaps(panel, this._on(other.box, place)));

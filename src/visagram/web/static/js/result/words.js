@@ -15,8 +15,11 @@ export const REASONS = {
 const TIME_BASIS = { repaired: "some frame times repaired", guessed: "frame times guessed" };
 const UNSURE_BELOW = 0.5;
 
-/** Below this probability of its best expression an observation is unsure: as in core, where a model's card does not say. */
-export const unsureBelow = (models) => models.find(({ task }) => task === "expression")?.unsure_below ?? UNSURE_BELOW;
+/** By expression: an observation that shows it best, but less surely, is unsure. As in core, where a model's card does not say. */
+export function unsureBelow(models) {
+  const stated = models.find(({ task }) => task === "expression")?.unsure_below ?? UNSURE_BELOW;
+  return EXPRESSIONS.map((name) => (typeof stated === "number" ? stated : stated[name]));
+}
 
 export const reasonWords = (reason) => REASONS[reason] ?? reason.replaceAll("_", " ");
 
@@ -120,8 +123,14 @@ export function mostly(person) {
 /** [expression, share] pairs, largest first. */
 export const ranked = (person) => Object.entries(person.shares).sort((a, b) => b[1].value - a[1].value);
 
-/** What unsure means. */
-export const unsureWords = (below) => `best expression below ${Math.round(below * 100)}\u00a0%`;
+/** What unsure means under these thresholds, one for each expression. */
+export function unsureWords(below) {
+  const often = (limit) => below.filter((each) => each === limit).length;
+  const usual = below.reduce((best, limit) => (often(limit) > often(best) ? limit : best));
+  const words = (limit) => `below ${Math.round(limit * 100)}\u00a0%`;
+  const others = EXPRESSIONS.flatMap((name, k) => (below[k] === usual ? [] : [`${name} ${words(below[k])}`]));
+  return [`best expression ${words(usual)}`, ...others].join("; ");
+}
 
 /** Share of measured time in which the model was unsure; null where nothing was measured or an old result does not say. */
 export const unsureShare = ({ measured, unsure }) => (measured && unsure !== null ? unsure / measured : null);
