@@ -1,7 +1,9 @@
-"""Put a finished training run's model into the package: `python tools/ship_model.py RUN [NAME]`.
+"""Put a finished training run's model into the package: `python tools/ship_model.py RUN [NAME [EVALUATION ...]]`.
 
 NAME is `visagram-emotion`, the default; `visagram-teacher`, by which generated faces are judged; or
-`visagram-diffusion`, the generator. `docs/models.md` is to be written again afterwards: `tools/document_models.py`.
+`visagram-diffusion`, the generator. EVALUATION: folders that `visagram evaluate` wrote of this model on faces from
+elsewhere, each as FOLDER=WHAT, in words for people; the card tells their figures. `docs/models.md` is to be written
+again afterwards: `tools/document_models.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 DATA = Path(__file__).resolve().parents[1] / "src" / "visagram" / "models" / "data"
 WRITTEN_AS = {"visagram-teacher": "visagram-emotion"}
@@ -19,18 +23,38 @@ WRITTEN_AS = {"visagram-teacher": "visagram-emotion"}
 CORES: dict[int | None, str] = {1: "one", 2: "two", 4: "four", 8: "eight"}
 
 
-def ship(run: Path, name: str) -> None:
-    """Copy weights and card, the card with its own name and the machine that its speed was measured on."""
+def ship(run: Path, name: str, elsewhere: Sequence[str] = ()) -> None:
+    """Copy weights and card, the card with its own name, the machine that its speed was measured on, and figures from
+    elsewhere."""
     written = WRITTEN_AS.get(name, name)
     card = json.loads((run / f"{written}.json").read_text("utf-8"))
     ending = Path(card["file"]).suffix
     card |= {"name": name, "file": f"{name}{ending}"}
     if "speed" in card:
         card["speed"]["machine"] = f"{CORES.get(os.cpu_count(), os.cpu_count())}-core {_processor()}"
+    if elsewhere:
+        card["elsewhere"] = [_figures(*each.split("=", 1), card["sha256"]) for each in elsewhere]
     shutil.copyfile(run / f"{written}{ending}", DATA / card["file"])
     (DATA / f"{name}.json").write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", "utf-8")
     if name == "visagram-emotion":
         shutil.copyfile(run / f"{name}.safetensors", DATA / f"{name}.safetensors")
+
+
+def _figures(folder: str, what: str, sha256: str) -> dict[str, Any]:
+    found = json.loads((Path(folder) / "evaluation.json").read_text("utf-8"))
+    if found["model"]["sha256"] != sha256:
+        raise SystemExit(f"{folder} is an evaluation of another model.")
+    keys = {"accuracy": "accuracy", "macro_recall": "macro_recall", "ece_15": "ece"}
+    return {
+        "name": found["data"]["name"],
+        "what": what,
+        "faces": found["faces"],
+        **{ours: round(found[theirs], 4) for ours, theirs in keys.items()},
+        "intervals": {ours: [round(end, 4) for end in found["intervals"][theirs]] for ours, theirs in keys.items()},
+        "recall": {name: round(each["recall"], 4) for name, each in found["per_class"].items()},
+        "answered": round(found["unsure"]["coverage"], 4),
+        "right": round(found["unsure"]["accuracy"], 4),
+    }
 
 
 def _processor() -> str:
@@ -42,4 +66,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    ship(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "visagram-emotion")
+    ship(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "visagram-emotion", sys.argv[3:])

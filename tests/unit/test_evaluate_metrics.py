@@ -11,6 +11,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
 from visagram.evaluate.intervals import around, share
 from visagram.evaluate.metrics import (
+    Answers,
     accuracy_and_macro_recall,
     agreement,
     check_posteriors,
@@ -89,10 +90,17 @@ def test_surest_faces_are_answered_first_and_equally_sure_ones_together():
 
 
 def test_a_cards_threshold_says_which_faces_are_answered():
-    curve = risk_coverage(sure([HAPPY] * 3, np.array([0.9, 0.7, 0.5])), np.array([HAPPY, ANGRY, HAPPY]))
-    assert curve.above(0.95) == (0.0, None)
-    assert curve.above(0.7) == pytest.approx((2 / 3, 0.5))
-    assert curve.above(0.0) == pytest.approx((1.0, 1 / 3))
+    found = Answers.of(sure([HAPPY] * 3, np.array([0.9, 0.7, 0.5])), np.array([HAPPY, ANGRY, HAPPY]))
+    assert found.above(0.95) == (0.0, None)
+    assert found.above(0.7) == pytest.approx((2 / 3, 0.5))
+    assert found.above(0.0) == pytest.approx((1.0, 1 / 3))
+
+
+def test_a_card_may_be_stricter_about_one_expression():
+    found = Answers.of(sure([HAPPY, ANGRY], np.array([0.7, 0.7])), np.array([HAPPY, HAPPY]))
+    below = [0.8 if k == ANGRY else 0.6 for k in range(7)]
+    assert found.above(below) == (0.5, 0.0)
+    assert found.above([0.6] * 7) == (1.0, 0.5)
 
 
 def test_no_threshold_reaches_a_risk_that_even_the_surest_face_misses():

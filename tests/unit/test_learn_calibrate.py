@@ -7,67 +7,62 @@ import pytest
 
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
-from visagram.evaluate.metrics import expected_calibration_error
-from visagram.learn import calibrate as module
 from visagram.learn.calibrate import (
+    FOLDS,
     calibrate,
-    choose_threshold,
+    calibration_error,
+    choose_thresholds,
     cross_fitted,
     divided,
-    fit,
     fit_temperature,
-    judge_threshold,
     log_loss,
     softmax64,
 )
 from visagram.learn.robust import total_variation, variations
 
+NEUTRAL = EXPRESSIONS.index("neutral")
+
 
 def _drawn(count, seed=0, spread=2.0):
-    """Logits, and labels that were drawn from their posteriors."""
+    """Logits, and ten votes each that were drawn from their posteriors."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, spread, (count, 7))
-    labels = np.array([random.choice(7, p=row) for row in softmax64(logits)])
-    return logits, labels
+    votes = np.array([random.multinomial(10, row) for row in softmax64(logits)], np.float64)
+    return logits, votes
 
 
 def test_the_temperature_undoes_overconfidence():
-    logits, labels = _drawn(4000)
-    assert fit_temperature(2 * logits, labels) == pytest.approx(2, rel=0.1)
-    assert fit_temperature(0.7 * logits, labels) == pytest.approx(0.7, rel=0.1)
-    honest = expected_calibration_error(softmax64(logits), labels)
-    assert honest < 0.03 < expected_calibration_error(softmax64(2 * logits), labels)
+    logits, votes = _drawn(2000)
+    assert fit_temperature(2 * logits, votes) == pytest.approx(2, rel=0.05)
+    assert fit_temperature(0.7 * logits, votes) == pytest.approx(0.7, rel=0.05)
+    assert calibration_error(softmax64(logits), votes) < 0.02 < calibration_error(softmax64(2 * logits), votes)
 
 
-def test_vector_scaling_undoes_a_shift_that_a_temperature_cannot():
-    logits, labels = _drawn(4000)
-    shifted = logits + np.array([1.5, 0, 0, -1, 0, 0, 0.5])
-    vector, plain = (fit(kind, shifted, labels).apply(shifted) for kind in ("vector", "temperature"))
-    assert log_loss(vector, labels) < log_loss(plain, labels) - 0.05
-    assert np.abs(vector - softmax64(logits)).mean() < 0.02
+def test_every_vote_counts_and_not_the_majority_alone():
+    """Where six of ten people agree, a model that is sure of it is too sure."""
+    logits = np.zeros((100, 7))
+    logits[:, 0] = 6.0
+    votes = np.zeros((100, 7))
+    votes[:, 0], votes[:, 1] = 6, 4
+    temperature = fit_temperature(logits, votes)
+    assert softmax64(logits / temperature)[0, 0] == pytest.approx(0.6, abs=0.02)
+    assert calibration_error(softmax64(logits), votes) == pytest.approx(softmax64(logits)[0, 0] - 0.6)
 
 
-def test_the_kind_is_chosen_by_faces_it_was_not_fitted_to(monkeypatch):
-    monkeypatch.setattr(module, "REPEATS", 2)
-    logits, labels = _drawn(1500)
-    shifted = logits + np.array([2.0, 0, 0, -2, 0, 0, 1])
-    assert calibrate(shifted, labels, "faces")[0].kind == "vector"
-    few, few_labels = _drawn(60, seed=3)
-    _, _, facts = calibrate(1.5 * few, few_labels, "faces")
-    assert facts["kind"] == min(facts["log_loss"], key=facts["log_loss"].get)
+def test_the_loss_is_of_single_votes():
+    posteriors = np.array([[0.5, 0.5, 0, 0, 0, 0, 0], [0.25, 0.75, 0, 0, 0, 0, 0]])
+    votes = np.array([[1, 1, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0]], float)
+    assert log_loss(posteriors, votes) == pytest.approx(-(2 * np.log(0.5) + 2 * np.log(0.25)) / 4)
 
 
-@pytest.mark.parametrize("kind", ["temperature", "vector"])
-def test_no_face_is_judged_by_a_calibration_that_saw_it(kind):
-    """A face whose label is absurd cannot pull its own posterior towards it."""
-    logits, labels = _drawn(200)
-    posteriors = cross_fitted(kind, logits, labels)
-    part = divided(labels, module.FOLDS, 0)
-    assert set(part) == set(range(module.FOLDS))
-    for k in range(module.FOLDS):
-        others = fit(kind, logits[part != k], labels[part != k])
-        np.testing.assert_allclose(posteriors[part == k], others.apply(logits[part == k]), atol=1e-6)
-    assert not np.allclose(posteriors, fit(kind, logits, labels).apply(logits), atol=1e-6)
+def test_no_face_is_judged_by_a_temperature_that_saw_it():
+    logits, votes = _drawn(200)
+    posteriors = cross_fitted(logits, votes)
+    part = divided(votes.argmax(axis=1), FOLDS, 0)
+    assert set(part) == set(range(FOLDS))
+    for k in range(FOLDS):
+        others = fit_temperature(logits[part != k], votes[part != k])
+        np.testing.assert_allclose(posteriors[part == k], softmax64(logits[part == k] / others), atol=1e-9)
 
 
 def test_every_part_gets_its_share_of_every_label():
@@ -82,72 +77,63 @@ def test_every_part_gets_its_share_of_every_label():
 
 
 def test_calibrated_figures_are_in_the_facts():
-    logits, labels = _drawn(1000)
-    calibration, crossed, facts = calibrate(1.8 * logits, labels, "faces of a test")
-    assert facts["fitted_on"] == "faces of a test"
-    assert facts["ece_15"] < 0.05 < facts["ece_15_uncalibrated"]
-    assert set(facts["log_loss"]) == {"temperature", "vector"}
-    assert crossed.shape == (1000, 7)
-    assert np.abs(crossed - calibration.apply(1.8 * logits)).mean() < 0.02
+    logits, votes = _drawn(1000)
+    temperature, crossed, facts = calibrate(1.8 * logits, votes, "faces of a test")
+    assert temperature == pytest.approx(1.8, rel=0.05) and facts["fitted_on"] == "faces of a test"
+    assert facts["ece_votes"] < 0.02 < facts["ece_votes_uncalibrated"]
+    assert facts["log_loss"] == pytest.approx(log_loss(crossed, votes), abs=1e-4)
+    assert np.abs(crossed - softmax64(1.8 * logits / temperature)).max() < 0.05
+
+
+def _answers(confidence, right, expression=0):
+    """Posteriors that answer one expression, and labels that agree where they should."""
+    posteriors = np.zeros((len(confidence), 7))
+    other = (expression + 1) % 7
+    posteriors[:, expression], posteriors[:, other] = confidence, 0
+    return posteriors, np.where(right, expression, other)
 
 
 def test_the_threshold_is_the_lowest_that_keeps_the_risk():
-    confidence = np.array([0.95, 0.9, 0.85, 0.8, 0.6, 0.5, 0.4, 0.3])
-    right = np.array([1, 1, 1, 1, 1, 0, 1, 0], bool)
-    posteriors = np.full((8, 7), 0.0)
-    posteriors[:, 0] = confidence
-    posteriors[:, 1:] = (1 - confidence[:, None]) / 6
-    labels = np.where(right, 0, 3)
-    found = choose_threshold(posteriors, labels, risk=0.05)
-    assert found["unsure_below"] == 0.6
-    assert found["coverage"] == pytest.approx(5 / 8, abs=1e-4)
-    assert found["accuracy"] == 1.0
-    lenient = choose_threshold(posteriors, labels, risk=0.15)
-    assert lenient["unsure_below"] == 0.4
-    assert lenient["accuracy"] == pytest.approx(6 / 7, abs=1e-4)
-    assert choose_threshold(posteriors, labels, risk=0.25)["unsure_below"] == 0.0
-    answered = posteriors.max(axis=1) >= found["unsure_below"]
-    assert answered.mean() == pytest.approx(found["coverage"], abs=1e-4)
+    confidence = np.linspace(0.99, 0.5, 50)
+    right = np.ones(50, bool)
+    right[[20, 40, 41, 42]] = False
+    found = choose_thresholds(*_answers(confidence, right))
+    # 1 of 40 is wrong, 2 of 41 are 4.9 %, 3 of 42 are 7 %.
+    assert found["unsure_below"]["angry"] == pytest.approx(confidence[40], abs=1e-4)
+    assert found["coverage"] == pytest.approx(41 / 50) and found["accuracy"] == pytest.approx(39 / 41, abs=1e-4)
+    assert set(found["unsure_below"]) == set(EXPRESSIONS)
 
 
-def test_a_threshold_is_judged_on_faces_that_did_not_choose_it():
-    """Where a threshold only fits chance, its own faces flatter it: here confidence says nothing."""
-    random = np.random.default_rng(0)
-    confidence, right = random.uniform(0.5, 1, 400), random.random(400) < 0.9
-    posteriors = np.zeros((400, 7))
-    posteriors[:, 0], posteriors[:, 1] = confidence, 1 - confidence
-    labels = np.where(right, 0, 1)
-    chosen, judged = choose_threshold(posteriors, labels), judge_threshold(posteriors, labels)
-    assert chosen["accuracy"] >= 0.95 > judged["accuracy"]
-    logits, drawn = _drawn(3000)
-    honest = softmax64(logits)
-    chosen, judged = choose_threshold(honest, drawn), judge_threshold(honest, drawn)
-    assert judged["accuracy"] == pytest.approx(chosen["accuracy"], abs=0.03)
-    assert judged["coverage"] == pytest.approx(chosen["coverage"], abs=0.05)
+def test_neutral_is_answered_more_strictly():
+    confidence = np.linspace(0.99, 0.5, 200)
+    right = np.ones(200, bool)
+    right[[150, 151, 190]] = False
+    posteriors, labels = _answers(confidence, right, NEUTRAL)
+    more, their_labels = _answers(confidence, right)
+    found = choose_thresholds(np.concatenate([posteriors, more]), np.concatenate([labels, their_labels]))
+    # Of 3 in 200 wrong answers all may be given of other expressions; of neutral, one in a hundred.
+    assert found["unsure_below"]["happy"] == 0.0
+    assert found["unsure_below"]["neutral"] == pytest.approx(confidence[150], abs=1e-4)
+
+
+def test_neutral_is_never_answered_more_freely_than_the_others():
+    confidence, right = np.linspace(0.99, 0.5, 40), np.arange(40) % 4 > 0
+    posteriors, labels = _answers(confidence, ~right)
+    neutral, true = _answers(np.full(40, 0.6), np.ones(40, bool), NEUTRAL)
+    found = choose_thresholds(np.concatenate([posteriors, neutral]), np.concatenate([labels, true]))
+    assert found["unsure_below"]["neutral"] == found["unsure_below"]["sad"] > 0.9
 
 
 def test_faces_of_one_confidence_are_answered_together():
-    posteriors = np.tile([0.7, 0.3, 0, 0, 0, 0, 0], (10, 1))
-    labels = np.array([0] * 9 + [1])
-    found = choose_threshold(posteriors, labels, risk=0.05)
-    assert (found["coverage"], found["accuracy"]) == (1.0, 0.9)
-
-
-def test_where_nothing_keeps_the_risk_the_surest_faces_are_answered():
-    posteriors = np.full((3, 7), 0.05)
-    posteriors[[0, 1, 2], 0] = [0.9, 0.8, 0.7]
-    found = choose_threshold(posteriors, np.array([3, 0, 0]), risk=0.05)
-    assert (found["unsure_below"], found["coverage"]) == (0.0, 1.0)
-    assert found["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    found = choose_thresholds(*_answers(np.array([0.9] * 30 + [0.7] * 10), np.arange(40) % 10 > 0))
+    assert found["unsure_below"]["angry"] == 0.9
 
 
 def test_the_curve_runs_from_all_faces_to_the_surest():
-    logits, labels = _drawn(2000)
-    points = np.array(choose_threshold(softmax64(logits), labels)["points"])
-    assert points[0, 1] == 1.0
-    assert (np.diff(points[:, 0]) >= 0).all()
-    assert (np.diff(points[:, 1]) < 0).all()
-    assert points[-1, 2] > points[0, 2] + 0.1
+    logits, votes = _drawn(500)
+    points = np.array(choose_thresholds(softmax64(logits), votes.argmax(axis=1))["points"])
+    assert points[0, 1] == 1.0 and points[-1, 1] == pytest.approx(0.05, abs=0.01)
+    assert (np.diff(points[:, 0]) > 0).all() and (np.diff(points[:, 1]) < 0).all()
 
 
 def test_a_change_that_does_nothing_to_the_posterior_counts_nothing():

@@ -16,7 +16,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with labels.csv and its sprite sheets.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
     recipe: Annotated[
-        str, typer.Option(help="Name of the recipe: small, teacher, sibling, finetune or tiny.")
+        str, typer.Option(help="Name of the recipe: small, refit, teacher, sibling, finetune or tiny.")
     ] = "small",
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a finished run to learn from, or visagram; repeatable.")

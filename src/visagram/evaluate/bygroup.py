@@ -64,7 +64,7 @@ def _row(group: GroupFigures) -> tuple[str, ...]:
     )
 
 
-def _whole(group: GroupFigures, unsure_below: float | None, after: str) -> str:
+def _whole(group: GroupFigures, unsure_below: Sequence[float] | None, after: str) -> str:
     name, found = text(group.name), [(group.name, group.figures, unsure_below)]
     return f"""<details><summary>{name}{after}: by expression, what was taken for what, confidence</summary>
 <div class="pair"><div class="panel">{recall_bars(group.figures)}</div></div>

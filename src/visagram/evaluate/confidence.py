@@ -9,11 +9,11 @@ from visagram.evaluate.metrics import Figures
 from visagram.evaluate.parts import span, table
 from visagram.evaluate.run import Evaluation
 from visagram.export.sections import text
-from visagram.export.words import exact
+from visagram.export.words import exact, thresholds
 from visagram.plots import diagrams
 
-Drawn = Sequence[tuple[str, Figures, float | None]]
-"""Names, figures, and the posterior below which the card says unsure."""
+Drawn = Sequence[tuple[str, Figures, Sequence[float] | None]]
+"""Names, figures, and the posteriors below which the card says unsure."""
 
 
 def calibration(evaluations: Sequence[Evaluation]) -> str:
@@ -59,11 +59,11 @@ def risk(drawn: Drawn, after: str = "") -> str:
             row = (f"{found[0]:.3f}", exact(found[1]), exact(found[2])) if found else ("–", "0 %", "–")
             rows.append((f"{before}at most {most:.0%}", *row))
         if unsure_below is not None:
-            coverage, reached = curve.above(unsure_below)
+            coverage, reached = figures.answers.above(unsure_below)
             rows.append(
                 (
                     f"{before}by the card",
-                    f"{unsure_below:.3f}",
+                    thresholds(unsure_below, 3),
                     exact(coverage),
                     "–" if reached is None else exact(reached),
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +22,23 @@ SHEETS = "labels.csv"
 @dataclass(frozen=True, slots=True)
 class Votes:
     """What several people said of each face. seven: (n, 7) float64 in the order of `EXPRESSIONS`, counts or shares.
-    others: (n,) float64, for everything else (contempt, "unknown", "not a face")."""
+    others: (n,) float64, for everything else (contempt, "unknown", "not a face"). first: (n,) int64, the single label
+    that a face had before anybody voted, as an index in `EXPRESSIONS`; -1 where there is none."""
 
     seven: NDArray[np.float64]
     others: NDArray[np.float64]
+    first: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.first):
+            object.__setattr__(self, "first", np.full(len(self.seven), -1))
 
     def __getitem__(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Votes:
-        return Votes(self.seven[which], self.others[which])
+        return Votes(self.seven[which], self.others[which], self.first[which])
 
     def joined(self, more: Votes) -> Votes:
-        return Votes(np.concatenate([self.seven, more.seven]), np.concatenate([self.others, more.others]))
+        pairs = ((getattr(self, name), getattr(more, name)) for name in ("seven", "others", "first"))
+        return Votes(*(np.concatenate(pair) for pair in pairs))
 
     @property
     def labels(self) -> NDArray[np.int64]:

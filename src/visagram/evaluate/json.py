@@ -106,8 +106,8 @@ def _unsure(each: Evaluation) -> dict[str, Any] | None:
     """What the threshold of the model's card does on these faces."""
     if (below := each.unsure_below) is None:
         return None
-    coverage, risk = each.figures.curve.above(below)
-    return {"below": below, "coverage": coverage, "accuracy": None if risk is None else 1 - risk}
+    coverage, risk = each.figures.answers.above(below)
+    return {"below": each.model["unsure_below"], "coverage": coverage, "accuracy": None if risk is None else 1 - risk}
 
 
 def thinned(points: int) -> list[int]:

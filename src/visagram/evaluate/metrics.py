@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.certainty import Below
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
 from visagram.evaluate.intervals import LEVEL, Estimate, around, bootstrap, share, share_draws
@@ -48,6 +49,7 @@ class Figures:
     confusion: NDArray[np.int64]
     reliability: tuple[Bin, ...]
     curve: Curve
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,25 @@ class Curve:
         last = int(fine[-1])
         return float(self.threshold[last]), float(self.coverage[last]), float(self.risk[last])
 
-    def above(self, threshold: float) -> tuple[float, float | None]:
-        """Coverage where a face is unsure below `threshold`, and the risk of the others; None where there are none."""
-        sure = np.flatnonzero(self.threshold >= threshold)
-        if not len(sure):
-            return 0.0, None
-        last = int(sure[-1])
-        return float(self.coverage[last]), float(self.risk[last])
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of each face the best expression, its posterior, and whether it is the label's; (n,) each."""
+
+    expression: NDArray[np.int64]
+    posterior: Floats
+    right: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, posteriors: Floats, labels: NDArray[np.int64]) -> Answers:
+        best = posteriors.argmax(axis=1)
+        return cls(best, posteriors.max(axis=1), best == labels)
+
+    def above(self, below: Below) -> tuple[float, float | None]:
+        """Coverage where a face is unsure below these thresholds, and the risk of the others; None where there are
+        none."""
+        sure = self.posterior >= np.broadcast_to(np.asarray(below, np.float64), CLASSES)[self.expression]
+        return float(sure.mean()), float(1 - self.right[sure].mean()) if sure.any() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ def measure(posteriors: Floats, labels: NDArray[np.int64], seed: int) -> Figures
         confusion=confusion,
         reliability=reliability(posteriors, labels),
         curve=risk_coverage(posteriors, labels),
+        answers=Answers.of(posteriors, labels),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.certainty import is_threshold, unsure_below
 from visagram.core.types import EXPRESSIONS, Progress
 from visagram.errors import DataError
 from visagram.evaluate.compare import Comparison, compare
@@ -69,10 +70,12 @@ class Evaluation:
     groups: tuple[GroupFigures, ...] | None
 
     @property
-    def unsure_below(self) -> float | None:
-        """The posterior below which the card calls an answer unsure, None where it does not say."""
+    def unsure_below(self) -> tuple[float, ...] | None:
+        """(7,) the posteriors below which the card calls an answer unsure, None where it does not say."""
         below = self.model.get("unsure_below")
-        return float(below) if isinstance(below, int | float) and 0 <= below <= 1 else None
+        if below is None or not is_threshold(below):
+            return None
+        return unsure_below([{"task": "expression", "unsure_below": below}])
 
 
 @dataclass(frozen=True, slots=True)

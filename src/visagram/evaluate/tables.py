@@ -65,6 +65,8 @@ def read_sheets(folder: Path, split: str, group: str | None, _skip: Sequence[str
     if missing:
         raise DataError(f"{index} lacks the columns {', '.join(missing)}: give the folder with the sprite sheets.")
     votes = _votes(rows, seven, others, index)
+    if FIRST in columns:
+        votes = Votes(votes.seven, votes.others, np.array([_first(row[FIRST]) for row in rows], np.int64))
     cells = np.array([[_count(row, "row", index), _count(row, "column", index)] for row in rows], np.int64)
     sheets = {row["sheet"]: row[_LINE] for row in rows}
     names = {sheet: inside(folder, sheet, f"{index}, line {line},") for sheet, line in sheets.items()}
@@ -93,6 +95,8 @@ def _plain(name: str) -> str:
     return name.strip().casefold().removeprefix(PREFIX)
 
 
+FIRST = "fer2013_label"
+"""The column of the label that a face had before it was voted on."""
 _LINE = "\0line"
 """A key that no column has: the line that a row begins in."""
 
@@ -143,6 +147,12 @@ def _votes(rows: list[Row], seven: dict[str, str], others: Sequence[str], index:
     if len(empty):
         raise DataError(f"{index}, line {rows[int(empty[0])][_LINE]}, has no votes at all.")
     return Votes(counted, beside)
+
+
+def _first(label: str) -> int:
+    """The index of an expression by any of its names, -1 for anything else."""
+    expression = expression_of(label) if label else None
+    return -1 if expression is None else EXPRESSIONS.index(expression)
 
 
 def _vote(row: Row, name: str, index: Path) -> float:

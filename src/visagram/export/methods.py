@@ -14,7 +14,7 @@ from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
 from visagram.core.statistics import RESAMPLES
 from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED
 from visagram.errors import DataError
-from visagram.export.words import REASONS, count, listed, percent, printable, storable
+from visagram.export.words import REASONS, count, listed, percent, printable, storable, thresholds
 from visagram.settings import Settings
 
 REFERENCES = "References"
@@ -159,19 +159,13 @@ def _exclusion(reports: Sequence[Mapping[str, Any]]) -> str:
     return f"{text} Of the time that people were in the picture, {percent(measured / present)} was measured{excluded}."
 
 
-def _thresholds(below: Sequence[float]) -> str:
-    usual = max(below, key=list(below).count)
-    others = [f"{limit:.2f} for {name}" for name, limit in zip(EXPRESSIONS, below, strict=True) if limit != usual]
-    return f"{usual:.2f}" + (f" ({listed(others, ' and ')})" if others else "")
-
-
 def _doubt(reports: Sequence[Mapping[str, Any]]) -> str:
     """What was unsure. Reports from before version 1.1 do not say how much."""
-    thresholds = sorted({_thresholds(unsure_below(report["models"])) for report in reports})
+    limits = sorted({thresholds(unsure_below(report["models"])) for report in reports})
     text = (
         "A measured face counts as unsure where its most probable expression has a probability below "
-        f"{listed(thresholds, ' or ')}"
-        f"{' (each model has a threshold of its own)' if len(thresholds) > 1 else ''}. It is part of all shares and "
+        f"{listed(limits, ' or ')}"
+        f"{' (each model has a threshold of its own)' if len(limits) > 1 else ''}. It is part of all shares and "
         "means; frames that are not unsure are counted beside all frames."
     )
     people = [person for report in reports for person in report["people"] if person.get("unsure") is not None]

@@ -168,6 +168,13 @@ def ranked(person: Person, least: float = 0.0) -> list[tuple[str, Share]]:
     return sorted(pairs, key=lambda pair: -pair[1].value)
 
 
+def thresholds(below: Sequence[float], digits: int = 2) -> str:
+    """Thresholds (7,) as '0.71' or '0.59 (neutral 0.73)'."""
+    usual, limits = max(below, key=list(below).count), zip(EXPRESSIONS, below, strict=True)
+    others = [f"{name} {limit:.{digits}f}" for name, limit in limits if limit != usual]
+    return f"{usual:.{digits}f}" + (f" ({', '.join(others)})" if others else "")
+
+
 def unsure_words(below: Sequence[float]) -> str:
     """What unsure means under these thresholds (7,)."""
     usual = max(below, key=list(below).count)

@@ -2,84 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from visagram.evaluate.metrics import expected_calibration_error, risk_coverage
+from visagram.core.types import EXPRESSIONS
+from visagram.evaluate.metrics import risk_coverage
 
 FOLDS = 10
-REPEATS = 5
-"""Cross-fitting is repeated with other divisions, so that the figures do not hang on one."""
-RISK = 0.05
-"""Share of wrong answers that is accepted among those that are given."""
+BINS = 15
+RISK, NEUTRAL_RISK = 0.05, 0.01
+"""Shares of wrong answers that are accepted among those that are given, and among those that say neutral."""
 CURVE, SUREST = 41, 0.05
 """Points of the risk-coverage curve, and the coverage at which it begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """posterior = softmax(scale * logits / temperature + bias). scale, bias: (7,) float64; 1 and 0 for plain
-    temperature scaling."""
-
-    kind: str
-    temperature: float
-    scale: NDArray[np.float64]
-    bias: NDArray[np.float64]
-
-    def apply(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """(n, 7) logits to (n, 7) posteriors."""
-        return softmax64(self.scale * logits.astype(np.float64) / self.temperature + self.bias)
-
-
-def fit(kind: str, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Calibration:
-    """kind: 'temperature' or 'vector' (both Guo et al. 2017, arXiv 1706.04599). logits: (n, 7). labels: (n,)."""
-    temperature = fit_temperature(logits, labels)
-    classes = logits.shape[1]
-    plain = Calibration("temperature", temperature, np.ones(classes), np.zeros(classes))
-    return plain if kind == "temperature" else _fit_vector(logits, labels, plain)
-
-
-def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The temperature of least cross-entropy with the labels, from a fine grid."""
-    grid = np.exp(np.linspace(np.log(0.2), np.log(3), 200))
-    losses = [log_loss(softmax64(logits / t), labels) for t in grid]
+def fit_temperature(logits: NDArray[np.floating[Any]], votes: NDArray[np.float64]) -> float:
+    """The temperature of least cross-entropy with votes (n, 7), each counting once (Guo et al. 2017, arXiv 1706.04599),
+    from a fine grid. posterior = softmax(logits / temperature)."""
+    grid = np.exp(np.linspace(np.log(0.2), np.log(5), 240))
+    losses = [log_loss(softmax64(logits / t), votes) for t in grid]
     return float(grid[int(np.argmin(losses))])
 
 
-def _fit_vector(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], plain: Calibration) -> Calibration:
-    """A factor and a summand per expression, held near those of the temperature: the rarest have a dozen faces."""
-    values = logits.astype(np.float64) / plain.temperature
-    wanted = np.eye(values.shape[1])[labels]
-    classes, pull = values.shape[1], 2.0 / len(labels)
-
-    def loss(packed: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scale, bias = packed[:classes], packed[classes:]
-        posteriors = softmax64(scale * values + bias)
-        gap = (posteriors - wanted) / len(labels)
-        away = np.concatenate([scale - 1, bias])
-        gradient = np.concatenate([(gap * values).sum(axis=0), gap.sum(axis=0)])
-        return log_loss(posteriors, labels) + pull * float(away @ away), gradient + 2 * pull * away
-
-    found = minimize(loss, np.concatenate([plain.scale, plain.bias]), jac=True, method="L-BFGS-B")
-    return Calibration("vector", plain.temperature, found.x[:classes], found.x[classes:])
-
-
-def cross_fitted(
-    kind: str, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], seed: int = 0
-) -> NDArray[np.float64]:
-    """(n, 7) posteriors of which none comes from a calibration that was fitted to its own face.
+def cross_fitted(logits: NDArray[np.floating[Any]], votes: NDArray[np.float64], seed: int = 0) -> NDArray[np.float64]:
+    """(n, 7) posteriors of which none comes from a temperature that was fitted to its own face.
 
     The faces are divided into `FOLDS`, each expression evenly.
     """
     posteriors = np.empty(logits.shape, np.float64)
-    fold = divided(labels, FOLDS, seed)
+    fold = divided(votes.argmax(axis=1), FOLDS, seed)
     for k in np.unique(fold):
         mine = fold == k
-        posteriors[mine] = fit(kind, logits[~mine], labels[~mine]).apply(logits[mine])
+        posteriors[mine] = softmax64(logits[mine] / fit_temperature(logits[~mine], votes[~mine]))
     return posteriors
 
 
@@ -93,69 +49,74 @@ def divided(labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.int6
 
 
 def calibrate(
-    logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], fitted_on: str
-) -> tuple[Calibration, NDArray[np.float64], dict[str, Any]]:
-    """The better kind by cross-fitted log loss, fitted to all faces; the cross-fitted posteriors (n, 7); and what they
-    say, for the card: `ece_15`, `log_loss` of each kind, and the risk-coverage curve with the threshold for `RISK`.
+    logits: NDArray[np.floating[Any]], votes: NDArray[np.float64], fitted_on: str
+) -> tuple[float, NDArray[np.float64], dict[str, Any]]:
+    """The temperature for all votes (n, 7); the cross-fitted posteriors (n, 7); and what they say, for the card: the
+    calibration error against single votes, before and after.
 
-    fitted_on: the faces, in words.
+    Votes and not majorities: what people disagree about is part of the world, and a temperature that was fitted without
+    it is far too sure of faces from elsewhere. fitted_on: the faces, in words.
     """
-    judged = {
-        kind: [cross_fitted(kind, logits, labels, seed) for seed in range(REPEATS)]
-        for kind in ("temperature", "vector")
-    }
-    losses = {kind: float(np.mean([log_loss(p, labels) for p in several])) for kind, several in judged.items()}
-    kind = min(losses, key=lambda name: losses[name])
-    chosen = fit(kind, logits, labels)
-    posteriors = np.mean(judged[kind], axis=0)
+    temperature, crossed = fit_temperature(logits, votes), cross_fitted(logits, votes)
     facts = {
-        "kind": kind,
+        "kind": "temperature",
         "fitted_on": fitted_on,
-        "cross_fitting": f"{FOLDS} parts, {REPEATS} times",
-        "scale": [round(float(v), 6) for v in chosen.scale],
-        "bias": [round(float(v), 6) for v in chosen.bias],
-        "log_loss": {name: round(loss, 4) for name, loss in losses.items()},
-        "ece_15": round(expected_calibration_error(posteriors, labels), 4),
-        "ece_15_uncalibrated": round(expected_calibration_error(softmax64(logits), labels), 4),
-        "risk_coverage": choose_threshold(posteriors, labels) | judge_threshold(posteriors, labels),
+        "cross_fitting": f"{FOLDS} parts",
+        "log_loss": round(log_loss(crossed, votes), 4),
+        "ece_votes": round(calibration_error(crossed, votes), 4),
+        "ece_votes_uncalibrated": round(calibration_error(softmax64(logits), votes), 4),
     }
-    return chosen, posteriors, facts
+    return temperature, crossed, facts
 
 
-def choose_threshold(posteriors: NDArray[np.float64], labels: NDArray[np.int64], risk: float = RISK) -> dict[str, Any]:
-    """From which confidence on faces are answered, so that at most a share `risk` of the answers is wrong.
+def calibration_error(posteriors: NDArray[np.float64], votes: NDArray[np.float64]) -> float:
+    """How far the best posteriors lie from the share of votes for that answer, over bins of equal width (15)."""
+    best = posteriors.argmax(axis=1)
+    agreed = votes[np.arange(len(votes)), best] / votes.sum(axis=1)
+    bins = np.minimum((posteriors.max(axis=1) * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, posteriors.max(axis=1) - agreed, BINS)
+    return float(np.abs(gaps).sum() / len(votes))
 
-    {risk, unsure_below, coverage, accuracy, points}: at the threshold `unsure_below` the share `coverage` of the faces
-    is answered, with `accuracy`; it is the lowest that keeps the risk, 0 where all may be answered, and that of least
-    risk where none keeps it. points: [threshold, coverage, accuracy] along the curve, from all faces to the surest.
+
+def choose_thresholds(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """From which confidence on faces are answered, so that at most `RISK` of the answers are wrong, and at most
+    `NEUTRAL_RISK` of those that say neutral: elsewhere expressions are read as neutral, hardly ever the reverse.
+
+    {risk, neutral_risk, unsure_below, coverage, accuracy, points}: unsure_below by expression; points: [threshold,
+    coverage, accuracy] along the curve of one threshold for all, from all faces to the surest.
     """
+    best, right = posteriors.argmax(axis=1), posteriors.argmax(axis=1) == labels
+    neutral, confidence = best == EXPRESSIONS.index("neutral"), posteriors.max(axis=1)
+    usual = _lowest(confidence[~neutral], right[~neutral], RISK)
+    strict = max(usual, _lowest(confidence[neutral], right[neutral], NEUTRAL_RISK))
+    below = {name: strict if name == "neutral" else usual for name in EXPRESSIONS}
+    sure = confidence >= np.where(neutral, strict, usual)
     curve = risk_coverage(posteriors, labels)
-    last, kept = len(curve.risk) - 1, np.flatnonzero(curve.risk <= risk)
-    at = int(kept[-1]) if len(kept) else int(np.argmin(curve.risk))
-    first = int(np.searchsorted(curve.coverage, SUREST))
+    last, first = len(curve.risk) - 1, int(np.searchsorted(curve.coverage, SUREST))
     steps = np.unique(np.linspace(last, first, CURVE).astype(int))[::-1]
     points = np.stack([curve.threshold, curve.coverage, 1 - curve.risk], axis=1)[steps]
     return {
-        "risk": risk,
-        # Rounded down, so that the face on the threshold stays answered.
-        "unsure_below": 0.0 if at == last else float(np.floor(curve.threshold[at] * 1e4) / 1e4),
-        "coverage": round(float(curve.coverage[at]), 4),
-        "accuracy": round(float(1 - curve.risk[at]), 4),
+        "risk": RISK,
+        "neutral_risk": NEUTRAL_RISK,
+        "unsure_below": below,
+        "coverage": round(float(sure.mean()), 4),
+        "accuracy": round(float(right[sure].mean()), 4) if sure.any() else 0.0,
         "points": [[round(value, 4) for value in point] for point in points.tolist()],
     }
 
 
-def judge_threshold(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """Coverage and accuracy of the faces that are answered, each at the threshold that the other parts chose: on its
-    own faces a threshold keeps the risk by construction."""
-    fold, answered = divided(labels, FOLDS, 0), np.zeros(len(labels), bool)
-    for k in np.unique(fold):
-        mine = fold == k
-        below = choose_threshold(posteriors[~mine], labels[~mine])["unsure_below"] if not mine.all() else 0.0
-        answered[mine] = posteriors[mine].max(axis=1) >= below
-    right = posteriors.argmax(axis=1) == labels
-    accuracy = right[answered].mean() if answered.any() else 0.0
-    return {"coverage": round(float(answered.mean()), 4), "accuracy": round(float(accuracy), 4)}
+def _lowest(confidence: NDArray[np.float64], right: NDArray[np.bool_], risk: float) -> float:
+    """The lowest threshold at which at most a share `risk` of the answers is wrong; 0 where all may be given, and that
+    of the surest answer where none keeps it. Answers of one confidence are given together."""
+    if not len(right) or 1 - right.mean() <= risk:
+        return 0.0
+    order = np.argsort(-confidence, kind="stable")
+    given = np.arange(1, len(order) + 1)
+    ends = np.append(np.diff(confidence[order]) < 0, True)
+    kept = np.flatnonzero(ends & (np.cumsum(~right[order]) <= risk * given))
+    at = int(kept[-1]) if len(kept) else 0
+    # Rounded down, so that the face on the threshold stays answered.
+    return float(np.floor(confidence[order][at] * 1e4) / 1e4)
 
 
 def softmax64(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -164,6 +125,6 @@ def softmax64(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def log_loss(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean negative logarithm of the label's posterior."""
-    return float(-np.log(posteriors[np.arange(len(labels)), labels] + 1e-12).mean())
+def log_loss(posteriors: NDArray[np.float64], votes: NDArray[np.float64]) -> float:
+    """Mean negative logarithm of the posterior over all votes (n, 7)."""
+    return float(-(votes * np.log(posteriors + 1e-12)).sum() / votes.sum())

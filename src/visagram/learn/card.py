@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Figures, agreement, measure
-from visagram.learn.calibrate import calibrate, fit
+from visagram.learn.calibrate import calibrate, choose_thresholds, fit_temperature, softmax64
 from visagram.learn.data import Faces48
 from visagram.learn.robust import DARK, SCALE, SHIFT, total_variation
 
@@ -28,19 +29,22 @@ Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict[str, Any]:
     """The parts of a card that are measured. faces: what the network learned from. held_out: what it is judged on, of
     which only faces with a majority count; split: its name. Accuracy, recalls, calibration and confusion are of
-    posteriors whose calibration was not fitted to their own face; agreement with the votes and steadiness are of the
-    calibration that ships."""
+    posteriors whose temperature was not fitted to their own face; agreement with the votes and steadiness are of the
+    temperature that ships."""
     logits, votes = answer(held_out.luma), held_out.votes
     clear, spoken = votes.majority, votes.informative
     luma, labels = held_out.luma[clear], votes.labels[clear]
-    calibration, crossed, how = calibrate(logits[clear], labels, f"{split}, faces with a majority")
-    posteriors = calibration.apply(logits)
+    temperature, crossed, how = calibrate(logits[spoken], votes.seven[spoken], f"every vote of {split}")
+    posteriors = softmax64(logits / temperature)
+    judged = crossed[clear[spoken]]
+    figures = measure(judged, labels, SEED)
+    how |= {"ece_15": round(figures.ece.value, 4), "risk_coverage": choose_thresholds(judged, labels)}
     below = how["risk_coverage"]["unsure_below"]
-    unclear = posteriors[spoken & ~clear].max(axis=1, initial=0) < below
-    figures = measure(crossed, labels, SEED)
+    doubted = posteriors[spoken & ~clear]
+    unclear = doubted.max(axis=1) < np.array([below[name] for name in EXPRESSIONS])[doubted.argmax(axis=1)]
     own = ~held_too(Prints.of(luma), Prints.of(faces.luma))
     opinion = agreement(posteriors[spoken], votes.shares[spoken], SEED)
-    varied = total_variation(lambda some: calibration.apply(answer(some)), luma[:: max(1, len(luma) // VARIED)])
+    varied = total_variation(lambda some: softmax64(answer(some) / temperature), luma[:: max(1, len(luma) // VARIED)])
     metrics = {
         "split": f"{split}, 7 classes, faces where one has more than half of all votes",
         **_figures(figures),
@@ -51,9 +55,9 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
         },
     }
     if own.any() and not own.all():
-        metrics["without_copies"] = _figures(measure(crossed[own], labels[own], SEED))
+        metrics["without_copies"] = _figures(measure(judged[own], labels[own], SEED))
     return {
-        "temperature": round(calibration.temperature, 6),
+        "temperature": round(temperature, 6),
         "unsure_below": below,
         "metrics": metrics,
         "confusion": figures.confusion.tolist(),
@@ -75,7 +79,8 @@ def cost_of_rounding(exact: Answer, rounded: Answer, held_out: Faces48) -> dict[
     clear = held_out.votes.majority
     luma, labels = held_out.luma[clear], held_out.votes.labels[clear]
     before, after = exact(luma), rounded(luma)
-    posteriors = [fit("temperature", logits, labels).apply(logits) for logits in (before, after)]
+    wanted = np.eye(len(EXPRESSIONS))[labels]
+    posteriors = [softmax64(logits / fit_temperature(logits, wanted)) for logits in (before, after)]
     answers, rounded_answers = before.argmax(axis=1), after.argmax(axis=1)
     return {
         "accuracy_in_float": round(float((answers == labels).mean()), 4),

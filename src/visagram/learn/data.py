@@ -44,14 +44,18 @@ class Faces48:
         hasher = hashlib.sha256(np.ascontiguousarray(self.luma).tobytes())
         for votes in (self.votes.seven, self.votes.others):
             hasher.update(votes.astype(np.float32).tobytes())
+        if (self.votes.first >= 0).any():
+            hasher.update(self.votes.first.astype(np.int8).tobytes())
         return hasher.hexdigest()
 
-    def targets(self) -> NDArray[np.float32]:
+    def targets(self, first: float = 0.0) -> NDArray[np.float32]:
         """(n, 7) soft labels that sum to 1; a lone vote beside a clear opinion counts as a slip (Barsoum et al.
-        2016)."""
+        2016). first: as many votes more for the label that a face had before, where anybody agrees with it."""
         every = self.votes.seven
         votes = np.where(every > 1, every, 0)
         votes = np.where(votes.sum(axis=1, keepdims=True) > 0, votes, every)
+        agreed = np.flatnonzero((self.votes.first >= 0) & (every[np.arange(len(every)), self.votes.first] > 0))
+        votes[agreed, self.votes.first[agreed]] += first
         return np.asarray(votes / votes.sum(axis=1, keepdims=True), np.float32)
 
 

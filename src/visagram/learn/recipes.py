@@ -34,6 +34,9 @@ class Recipe:
     `consistency` weighs how far the two posteriors may lie apart.
     strength: share of the augmentation's ranges and chances before the calm epochs.
     mixup, cutmix: share of the faces that are blended with, or get a part of, another face.
+    refit: nothing is learned but the last layer, anew, on the features of the run that this one begins with
+    (`refit.py`). lean: share of the prior's logarithm that is taken out of its logits, 0 for that of the data, 1 for an
+    even one. decay: of its weights. first: votes that count beside the taggers' for the label that a face had before.
     rare: 0 draws faces as they come, 1 as if all expressions were equally frequent, 0.5 in between (square root);
     `compensate`: share of that shift taken back out of the posteriors, see `balance.py`.
     distil: weight of the teacher's posteriors against the votes, where the run has teachers; softness: the temperature
@@ -75,12 +78,16 @@ class Recipe:
     seed: int = 0
     fold: int | None = None
     share: float = 1.0
+    refit: bool = False
+    lean: float = 0.0
+    decay: float = 1e-3
+    first: float = 0.0
     eight_bits: bool = False
     half_weights: bool = False
 
     def lasting(self, epochs: int | None) -> Recipe:
         """The same over another number of epochs, of which the same part is calm."""
-        if epochs is None:
+        if epochs is None or self.refit:
             return self
         calm = math.ceil(self.calm_epochs * epochs / self.epochs)
         return dataclasses.replace(self, epochs=epochs, calm_epochs=calm)
@@ -109,6 +116,7 @@ RECIPES = {
     "finetune": dataclasses.replace(
         _SMALL, name="finetune", epochs=6, calm_epochs=3, peak_rate=3e-4, strength=0.6, mixup=0.2, return_to_start=0.3
     ),
+    "refit": dataclasses.replace(_SMALL, name="refit", epochs=0, calm_epochs=0, refit=True, lean=0.25, first=3.0),
     "teacher": Recipe(
         name="teacher",
         architecture="faceres",
@@ -138,5 +146,6 @@ RECIPES = {
     ),
 }
 """`small`: the embedded model. `teacher` and `sibling`: what it learns from, a fine-tuned face embedding and the same
-network with less augmentation, which is better on clean faces. `finetune`: goes on from the embedded model at a low
+network with less augmentation, which is better on clean faces. `refit`: the last layer of the embedded model, for faces
+from elsewhere than its data. `finetune`: goes on from the embedded model at a low
 rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for tests."""

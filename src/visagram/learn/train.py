@@ -34,6 +34,7 @@ from visagram.learn.machine import has_bfloat16, keep_memory
 from visagram.learn.origin import Added, Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
+from visagram.learn.refit import refit
 
 ORDER, STEP, DROPOUT, SUBSET = range(4)
 """What a stream of draws is for, so that no two share their numbers."""
@@ -83,7 +84,13 @@ def train(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(output, error) from error
-    if run.step < run.steps:
+    if recipe.refit:
+        if begun is None:
+            raise DataError("The last layer is fitted to a trained network: give the run to begin with (--start).")
+        refit(run.averaged, run.faces, recipe, progress)
+        run.network.load_state_dict(run.averaged.state_dict())
+        run.save()
+    elif run.step < run.steps:
         soft = masters.posteriors(run.faces, output, run.device, progress) if teachers else None
         run.learn(soft, progress, say, checkpoint_seconds)
     path = export(
@@ -149,7 +156,7 @@ class Run:
         checkpoints."""
         faces, real = self.faces.joined(self.generated), len(self.faces)
         luma = torch.from_numpy(faces.luma).unsqueeze(1).to(self.device)
-        votes = torch.from_numpy(faces.targets())
+        votes = torch.from_numpy(faces.targets(self.recipe.first))
         targets = [votes.to(self.device)]
         weights = balance.face_weights(votes, self.recipe.rare)
         real_alone = torch.where(torch.arange(len(faces)) < real, weights, 0.0)
@@ -180,7 +187,7 @@ class Run:
                 say(_sentence(self.history[-1], self.recipe.epochs, left))
             # The last step's checkpoint says that the run is finished.
             if time.monotonic() - saved > every or at + 1 == self.steps_per_epoch:
-                self._save()
+                self.save()
                 saved = time.monotonic()
             progress("train", self.step, self.steps)
 
@@ -247,7 +254,8 @@ class Run:
         self.history.append(Epoch(epoch + 1, loss, accuracy, macro, round(self.seconds, 1)))
         self.loss_sum, self.seconds = 0.0, 0.0
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the checkpoint."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         for index, parameter in enumerate(_parameters(self.optimiser)):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from visagram.core.certainty import UNSURE_BELOW
+from visagram.core.certainty import UNSURE_BELOW, is_threshold, unsure_below
 from visagram.core.types import EXPRESSIONS
-from visagram.export.words import count, exact
+from visagram.export.words import count, exact, thresholds
 from visagram.models.card import Card
-from visagram.models.sheet import ACCURACY, Data, Estimate, Figure, Measured, Point, Sheet
+from visagram.models.sheet import ACCURACY, Chosen, Data, Elsewhere, Estimate, Figure, Measured, Point, Sheet
 from visagram.plots.diagrams import Bin
 
 FIGURES = {
@@ -33,9 +33,19 @@ CHANGES = {
 LARGEST = 1 << 53
 """Numbers from here on are none that a card states; infinity and what is not a number are among them."""
 READ = {"name", "version", "task", "sha256", "bytes", "licence", "intended_use", "misuse", "apparent", "data", "limits"}
-READ |= {"trained_on", "metrics", "speed", "total_variation", "reliability", "confusion", "calibration", "most_bytes"}
+READ |= {
+    "trained_on",
+    "elsewhere",
+    "metrics",
+    "speed",
+    "total_variation",
+    "reliability",
+    "confusion",
+    "calibration",
+    "most_bytes",
+}
 READ_METRICS = {*FIGURES, "split", "faces", "recall", "intervals", "without_copies", "votes", "published"}
-READ_CALIBRATION = {"ece_15", "ece_15_uncalibrated", "risk_coverage", "unsure_of_faces_without_majority"}
+READ_CALIBRATION = {"ece_15", "ece_votes", "ece_15_uncalibrated", "risk_coverage", "unsure_of_faces_without_majority"}
 """Keys of a card that have a part of their own here."""
 
 
@@ -62,6 +72,7 @@ def read(card: Card) -> Sheet:
         trained_on=_text(facts.get("trained_on")),
         limits=_texts(facts.get("limits")),
         measured=_measured(metrics) if metrics else None,
+        elsewhere=tuple(_elsewhere(facts.get("elsewhere"))),
         labels=tuple(map(_text, labels)) if isinstance(labels, list) and named else EXPRESSIONS,
         confusion=confusion,
         reliability=tuple(_bins(facts.get("reliability"))),
@@ -109,6 +120,21 @@ def _measured(metrics: Mapping[str, Any]) -> Measured:
     )
 
 
+def _elsewhere(found: Any) -> Iterable[Elsewhere]:
+    for each in map(_mapping, found if isinstance(found, list) else ()):
+        faces = _whole(each.get("faces"))
+        figures = [_estimate(each, key) for key in ("accuracy", "macro_recall", "ece_15")]
+        if faces is None or any(figure is None for figure in figures):
+            continue
+        accuracy, recall, ece = (figure for figure in figures if figure is not None)
+        answered, right = (_share(each.get(key)) for key in ("answered", "right"))
+        recalls = {
+            name: value for name in EXPRESSIONS if (value := _share(_mapping(each.get("recall")).get(name))) is not None
+        }
+        name, what = _text(each.get("name")), _text(each.get("what"))
+        yield Elsewhere(name, what, faces, accuracy, recall, ece, answered, right, recalls)
+
+
 def _estimate(metrics: Mapping[str, Any], key: str) -> Estimate | None:
     """A share out of metrics, None where there is none."""
     return _between(metrics.get(key), _mapping(metrics.get("intervals")).get(key))
@@ -126,17 +152,27 @@ def _between(value: Any, ends: Any) -> Estimate | None:
     return Estimate(share, *interval) if interval else Estimate(share)
 
 
-def _chosen(facts: Mapping[str, Any], curve: Mapping[str, Any]) -> Point | None:
-    """What the curve says of the threshold in force; None where it is of another one."""
-    found = _shares([curve.get(key) for key in ("unsure_below", "coverage", "accuracy")], 3)
-    return Point(*found) if found and found[0] == facts.get("unsure_below") else None
+def _chosen(facts: Mapping[str, Any], curve: Mapping[str, Any]) -> Chosen | None:
+    """What the curve says of the thresholds in force; None where it is of others."""
+    below, found = facts.get("unsure_below"), _shares([curve.get(key) for key in ("coverage", "accuracy")], 2)
+    if not found or below is None or below != curve.get("unsure_below"):
+        return None
+    return Chosen(_below(facts) or "", *found)
 
 
-def _calibration(card: Card, found: Mapping[str, Any], chosen: Point | None) -> Iterable[str]:
+def _below(facts: Mapping[str, Any]) -> str | None:
+    """The thresholds of a card in words, None where it states none."""
+    stated = facts.get("unsure_below")
+    if stated is None or not is_threshold(stated):
+        return None
+    return thresholds(unsure_below([{"task": "expression", "unsure_below": stated}]))
+
+
+def _calibration(card: Card, found: Mapping[str, Any], chosen: Chosen | None) -> Iterable[str]:
     """What its probabilities mean and when it says unsure, in plain words."""
     if card.task != "expression":
         return
-    temperature, below = _number(card.facts.get("temperature")), _share(card.facts.get("unsure_below"))
+    temperature, below = _number(card.facts.get("temperature")), _below(card.facts)
     if found.get("kind") == "vector":
         yield "Calibrated by a factor and a summand for each expression."
     elif temperature is not None and temperature != 1:
@@ -153,15 +189,22 @@ def _calibration(card: Card, found: Mapping[str, Any], chosen: Point | None) -> 
             f"Calibration took the calibration error from {exact(before)} to {exact(after)}, on faces to which it was "
             "not fitted."
         )
+    by_votes = _share(found.get("ece_votes"))
+    if by_votes is not None:
+        yield (
+            "It was fitted to every single vote, also where people disagree, because that carries over to other faces: "
+            f"against single votes the error is {exact(by_votes)}, and on faces with a majority the model is less sure "
+            "than it may be."
+        )
     if below is None:
         yield f"It states no threshold: Visagram calls a face unsure where no expression reaches p = {UNSURE_BELOW}."
-    elif below == 0:
+    elif float(below.split()[0]) == 0:
         yield "It never says “unsure”: with every face answered its risk is no higher than it was meant to be."
     elif chosen is None:
-        yield f"Below p = {below:.2f} this model says “unsure”."
+        yield f"Below p = {below} this model says “unsure”."
     else:
         yield (
-            f"Below p = {below:.2f} this model says “unsure”; then {exact(chosen.coverage)} of faces are answered "
+            f"Below p = {below} this model says “unsure”; then {exact(chosen.coverage)} of faces are answered "
             f"with {exact(chosen.accuracy)} accuracy."
         )
     unclear = _share(found.get("unsure_of_faces_without_majority"))

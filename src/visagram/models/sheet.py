@@ -3,8 +3,9 @@ them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from visagram.export.words import exact
 from visagram.plots.diagrams import Bin
@@ -67,6 +68,20 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """What happens where a face is unsure below these thresholds, in words: the share `coverage` of faces is answered,
+    with `accuracy`."""
+
+    below: str
+    coverage: float
+    accuracy: float
+
+    @property
+    def risk(self) -> float:
+        return 1 - self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Of the risk-coverage curve: at `threshold` the share `coverage` of faces is answered, with `accuracy`."""
 
@@ -77,6 +92,45 @@ class Point:
     @property
     def risk(self) -> float:
         return 1 - self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What was measured on faces of another kind than those that the model learned from. answered: share that it is not
+    unsure of, and right: of those. recalls: by expression, those that the data hold."""
+
+    HEADS: ClassVar[tuple[str, ...]] = (
+        "faces of",
+        "number",
+        "accuracy",
+        "mean recall",
+        "calibration error",
+        "answered",
+        "right of those",
+    )
+
+    name: str
+    what: str
+    faces: int
+    accuracy: Estimate
+    macro_recall: Estimate
+    ece: Estimate
+    answered: float | None
+    right: float | None
+    recalls: Mapping[str, float]
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """In words, under `HEADS`."""
+        estimates = (
+            f"{each} ({each.span})" if each.span else str(each) for each in (self.accuracy, self.macro_recall, self.ece)
+        )
+        sure = ("–" if each is None else exact(each) for each in (self.answered, self.right))
+        return (f"{self.name}: {self.what}", f"{self.faces:,}", *estimates, *sure)
+
+    @property
+    def by_expression(self) -> str:
+        return ", ".join(f"{name} {exact(value)}" for name, value in self.recalls.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +164,12 @@ class Sheet:
     trained_on: str
     limits: tuple[str, ...]
     measured: Measured | None
+    elsewhere: tuple[Elsewhere, ...]
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     reliability: tuple[Bin, ...]
     curve: tuple[Point, ...]
-    chosen: Point | None
+    chosen: Chosen | None
     calibration: tuple[str, ...]
     steady: dict[str, float]
     changes: str

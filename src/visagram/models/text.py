@@ -8,7 +8,7 @@ from typing import Any
 
 from visagram.export.words import count, exact, printable, size, storable
 from visagram.models.listing import Offer
-from visagram.models.sheet import Figure, Measured, Sheet, duration
+from visagram.models.sheet import Elsewhere, Figure, Measured, Sheet, duration
 
 INDENT = "  "
 NARROWEST = 40
@@ -35,6 +35,8 @@ def _sections(sheet: Sheet, width: int) -> Iterable[tuple[str, list[str]]]:
     yield "Where it fails", _listed(sheet.limits, width)
     if sheet.measured:
         yield "How well it does", _measured(sheet.measured, width)
+    rows = [each.row for each in sheet.elsewhere]
+    yield "On faces from elsewhere", _table(Elsewhere.HEADS, rows)
     bins = [
         (f"{b.low * 100:.0f} – {b.high * 100:.0f} %", f"{b.faces:,}", exact(b.confidence), exact(b.accuracy))
         for b in sheet.reliability

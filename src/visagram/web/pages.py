@@ -122,7 +122,7 @@ def _drawn(sheet: Sheet) -> dict[str, str]:
     chosen, curve = None, [(point.coverage, point.risk) for point in sheet.curve]
     if sheet.chosen is not None:
         coverage, risk = sheet.chosen.coverage, sheet.chosen.risk
-        note = f"unsure below {sheet.chosen.threshold:.2f}: {exact(coverage)} answered, {exact(risk)} of them wrong"
+        note = f"unsure below {sheet.chosen.below}: {exact(coverage)} answered, {exact(risk)} of them wrong"
         chosen = (coverage, risk, note)
     return {
         "reliability": diagrams.reliability([(sheet.name, sheet.reliability)]),
