@@ -68,7 +68,7 @@ def test_the_form_tells_of_every_model_what_it_costs_and_how_good_it_is(world, m
     ours, teacher, deepface = form["models"]["emotion"]
     assert (teacher["choice"], teacher["cost"]) == ("visagram-teacher", "comes with Visagram")
     assert (ours["choice"], ours["name"], ours["cost"]) == ("visagram", "visagram-emotion", "comes with Visagram")
-    assert ours["accuracy"] > 0.9 and "FER+" in ours["measured_on"]
+    assert ours["accuracy"] > 0.85 and "FER+" in ours["measured_on"]
     assert (deepface["accuracy"], deepface["speed"], deepface["available"]) == (0.57, "1.2 ms a face", True)
     assert "at first use" in deepface["cost"]
     assert [model["choice"] for model in form["models"]["detector"]] == ["visagram", "deepface-retinaface"]
