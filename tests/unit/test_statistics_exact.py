@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from fakes import make_rows
 from visagram.core.statistics import (
     GAP_SECONDS,
-    MAX_STEPS,
-    NORMAL_QUANTILE,
-    RESAMPLES,
     Window,
     analysed_range,
     block_length,
@@ -30,6 +27,7 @@ from visagram.core.statistics import (
 from visagram.core.types import EXPRESSIONS, Observations, Person, Reason
 
 Floats = NDArray[np.float64]
+MAX_STEPS, RESAMPLES, NORMAL_QUANTILE = 20_000, 500, 1.959963984540054
 ANGRY, HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("angry", "happy", "sad", "neutral"))
 
 
