@@ -63,6 +63,14 @@ def test_two_who_are_alike_and_side_by_side_do_not_keep_others_apart() -> None:
     assert [p.frames_seen for p in found.people] == [50, 50, 80]
 
 
+def test_three_who_are_alike_and_side_by_side_are_three() -> None:
+    rows = [make_rows(range(50), k, box=(100 * k, 80, 60, 60)) for k in range(3)]
+    found = summary(
+        [*rows, make_rows(range(60, 80), 3)], [*(make_track(k, 0, 49) for k in range(3)), make_track(3, 60, 79)]
+    )
+    assert [p.tracks for p in found.people] == [(0, 3), (1,), (2,)]
+
+
 def test_a_person_is_shown_by_the_best_face_of_all_tracks() -> None:
     rows = [make_rows(range(10), 0), make_rows(range(20, 30), 1), make_rows(range(40, 50), 2)]
     tracks = [
