@@ -92,10 +92,13 @@ def test_a_picture_is_compared_at_some_of_its_pixels() -> None:
 
     assert cuts(grey, between, grey) == [False, False, False]
     assert cuts(grey, there, there) == [False, True, False]
+    lower, right = there.copy(), there.copy()
+    lower[:10], right[:, :10] = 100, 100
+    assert cuts(grey, lower) == cuts(grey, right) == [False, True]
     # Of a small one at all of them.
     small = np.full((20, 30), 100, np.uint8)
     dots = small.copy()
-    dots[::2, 1::2] = 180
+    dots[1::2, 1::2] = 220
     assert cuts(small, dots) == [False, True]
     assert cuts(small, small.T) == [False, True]
 
@@ -185,3 +188,6 @@ def test_faces_are_compared_each_with_its_own() -> None:
     assert agree(both, both[np.array([1, 0])])
     assert not agree(both, moved(both[np.array([1, 0])], 12))
     assert agree(make_faces([]), make_faces([]))
+    weak_first = make_faces([(300, 10, 40, 40), FACE], [0.4, 0.98])
+    assert agree(weak_first, make_faces([FACE]))
+    assert agree(make_faces([FACE]), weak_first)
