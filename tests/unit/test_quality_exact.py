@@ -145,6 +145,8 @@ def test_half_of_what_tells_a_tilt_are_the_eyes_and_half_is_the_way_down_to_the_
         side = np.array([0.4, 0.1])
         face = np.stack([-across, across, down / 2, down - side, down + side])
         assert lies(placed(face)).tolist() == [expected]
+        face[2] += (1.5, -2)
+        assert lies(placed(face)).tolist() == [expected], "wherever the nose is"
 
 
 @pytest.mark.parametrize(
