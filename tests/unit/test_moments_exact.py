@@ -113,6 +113,16 @@ def test_two_moments_are_three_seconds_apart_or_more(second: int, found: list[fl
     assert [time for _, time in times(quarters(strength)) if time <= 3.25] == found
 
 
+@pytest.mark.parametrize(("first", "found"), [(11, [6.5, 2.75]), (12, [6.5])])
+def test_of_three_seconds_counted_from_the_first_row_only_the_strongest_peak_is_looked_at(
+    first: int, found: list[float]
+) -> None:
+    # From 3 seconds on 5.5 is the strongest, which lies too near to 6.5.
+    strength = [0.5] * 28
+    strength[first], strength[22], strength[26] = 0.7, 0.8, 0.9
+    assert [time for _, time in times(quarters(strength)) if time > 1] == found
+
+
 def test_of_a_plateau_the_first_instant_is_the_moment() -> None:
     assert times(quarters([0.5, 0.75, 0.75, 0.75, 0.625])) == [("happy", 0.25)]
     assert times(quarters([0.75, 0.75, 0.5])) == [("happy", 0.0)]
