@@ -85,13 +85,16 @@ def mutants_of(file: str) -> Iterator[Mutant]:
 
 def _seldom(tree: ast.AST) -> set[ast.AST]:
     """What does nothing while the program runs as it should: annotations, decorators, what only type checkers read,
-    `strict`. And the parts of f-strings, whose places the parser does not tell everywhere."""
+    `strict`. The number of the -1 in `reshape`, where any other below zero says the same. And the parts of f-strings,
+    whose places the parser does not tell everywhere."""
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
         names = [getattr(node, name, None) for name in ("annotation", "returns", "decorator_list", "bases")]
         parts = [each for part in names for each in (part if isinstance(part, list) else [part]) if each is not None]
         if isinstance(node, ast.keyword) and node.arg == "strict":
             parts.append(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            parts += [each.operand for each in node.args if isinstance(each, ast.UnaryOp)]
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
             parts.append(node)
         found |= {each for part in parts for each in ast.walk(part)}
