@@ -13,8 +13,11 @@ from fakes import make_result, make_rows, make_track, steady_timeline
 from visagram.core.segments import (
     LONGEST,
     OVERLAP,
+    PICTURE,
+    PLACE,
     SEGMENTS,
     SHORTEST,
+    STAMP,
     UNKNOWN,
     Segment,
     SegmentResult,
@@ -72,6 +75,18 @@ def test_a_segment_has_exactly_the_shortest_length_or_more(keys: list[int], expe
 def test_the_last_segment_has_half_of_a_length_at_least(key: int, expected: list[int]) -> None:
     # 200 frames: the last is number 199, and half a length is 62.5 frames.
     assert [first for first, _, _ in outline(plan(with_keys(200, [0, key]), 0, None, None))] == expected
+
+
+@pytest.mark.parametrize(("key", "expected"), [(969, [0, 969]), (970, [0])])
+def test_the_last_segment_may_have_exactly_half_of_a_length(key: int, expected: list[int]) -> None:
+    # A frame a second until 999, and a length of a minute.
+    assert [first for first, _, _ in outline(plan(with_keys(1000, [0, key], 1), 0, None, None))] == expected
+
+
+def test_a_part_of_a_video_is_cut_up_by_its_own_length() -> None:
+    # 80 seconds, an eighth of which are 250 frames less a little.
+    timeline = steady_timeline(8000, key_every=25)
+    assert outline(plan(timeline, 80, 160, None)) == [*[(2000 + 250 * k, 250, 257) for k in range(7)], (3750, 250, 250)]
 
 
 def test_the_overlap_lasts_0_3_seconds_and_holds_four_frames_as_far_as_there_are_any() -> None:
@@ -145,6 +160,7 @@ def test_what_a_timeline_and_a_segment_are_without_more_said() -> None:
     empty = (timeline.key_packets, timeline.packets, timeline.loose)
     assert [(each.shape, each.dtype) for each in empty] == [((0,), np.int64)] * 3
     assert timeline.seconds(40) == Fraction(8, 5)
+    assert (PLACE, STAMP, PICTURE) == (0, 2, 3), "columns of the marks"
     whole = Segment(3, numbers, numbers, numbers, 2)
     assert (whole.seek, whole.first_packet, whole.by_byte, whole.marks.shape) == (None, 0, False, (0, 4))
     assert len(whole.packets) == len(whole.loose) == 0
@@ -192,7 +208,8 @@ def test_a_segment_enters_the_file_at_the_last_key_frame_that_one_can_get_to() -
     assert entered(timeline, 8, 9) == (1070, 7, 7, 72)
     assert entered(unknown(timeline, 7, 2, UNKNOWN), 8) == (1040, 4, 4, 72)
     assert entered(unknown(timeline, 7, 0, -1), 8) == (1070, 7, 7, 72)
-    assert entered(unknown(unknown(timeline, 7, 2, UNKNOWN), 4, 2, UNKNOWN), 8) == (None, 0, 0, 72)
+    early = unknown(unknown(timeline, 7, 2, UNKNOWN), 4, 2, UNKNOWN)
+    assert entered(early, 8) == entered(unknown(early, 0, 2, UNKNOWN), 8) == (None, 0, 0, 72)
 
 
 def test_by_byte_it_is_the_place_that_must_be_known() -> None:
