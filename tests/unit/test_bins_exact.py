@@ -50,20 +50,23 @@ def test_each_row_counts_in_each_bin_for_what_lies_there(seed: int, longest: flo
 
 
 def test_a_chart_written_down() -> None:
-    rows = make_rows(range(5), 0, expression=[3, 3, 4, 0, 6], reason=[0, 0, 0, Reason.TURNED, 0])
-    # 0 to 0.5 of which the second half is another row, a gap until 1, a quarter measured and a quarter not.
-    rows = rows.with_columns(
-        time=np.array([0, 0.25, 1.0, 1.25, 5.0]),
-        span=np.array([0.25, 0.125, 0.25, 0.25, 0.0]),
-        posterior=rows.posterior,
+    rows = make_rows(range(3), 0, expression=[3, 4, 0], reason=[0, 0, Reason.TURNED]).with_columns(
+        time=np.array([0, 0.15, 0.4]), span=np.array([0.15, 0.05, 0.1])
     )
-    found = bin_person(rows[:4], 0.0, 0.2, np.zeros(4, bool))
-    assert found.edges.tolist() == pytest.approx([0, 0.1, 0.2])
-    assert (found.seen.tolist(), found.unsure.tolist()) == ([True, True], [False, False])
-    still = bin_person(rows[4:], 5.0, 5.0625, np.ones(1, bool))
-    assert still.edges.tolist() == [5.0, 5.0625]
-    assert (still.seen.tolist(), still.unsure.tolist()) == ([True], [True])
-    assert still.posterior[0].tolist() == pytest.approx([0.05] * 6 + [0.7])
+    found = bin_person(rows, 0.0, 0.6, np.array([False, True, False]))
+    assert found.edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    assert found.seen.tolist() == [True, True, False, False, True, False]
+    assert found.posterior[0].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05])
+    assert found.posterior[1].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.375, 0.375, 0.05, 0.05])
+    assert np.isnan(found.posterior[2:]).all()
+
+
+def test_a_row_that_lasts_no_time_fills_its_bin() -> None:
+    still = make_rows([0], 0, span=0.0).with_columns(time=np.array([5.0]))
+    found = bin_person(still, 5.0, 5.0625, np.ones(1, bool))
+    assert found.edges.tolist() == [5.0, 5.0625]
+    assert (found.seen.tolist(), found.unsure.tolist()) == ([True], [True])
+    assert found.posterior[0].tolist() == pytest.approx([0.05] * 6 + [0.7])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_a_bin_is_unsure_when_more_than_half_of_what_was_measured_is(doubted: li
     assert found.unsure.tolist() == [unsure]
 
 
-def test_rows_outside_count_in_the_first_or_last_bin_for_next_to_nothing() -> None:
+def test_rows_outside_count_for_next_to_nothing() -> None:
     rows = make_rows(range(4), 0, expression=[0, 1, 2, 3]).with_columns(
         time=np.array([0.0, 1.0, 1.5, 9.0]), span=np.array([0.5, 0.5, 0.5, 0.5])
     )

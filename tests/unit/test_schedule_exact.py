@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -146,9 +146,6 @@ def test_what_is_known_is_not_looked_at_again_but_compared() -> None:
     assert search(5, [0, 8], known={0: face})[0] == [[8]]
     assert search(5, [0, 8], known={0: make_faces([])})[0] == [[8], [4], [6], [5]]
     assert search(5, [0, 8], known={0: face, 8: face})[0] == [[]]
-
-
-Change = Callable[[NDArray[np.float32]], None]
 
 
 def moved(faces: Faces, across: float, point: int = 4, axis: int = 0) -> Faces:

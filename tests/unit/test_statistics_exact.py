@@ -28,7 +28,7 @@ from visagram.core.types import EXPRESSIONS, Observations, Person, Reason
 
 Floats = NDArray[np.float64]
 MAX_STEPS, RESAMPLES, NORMAL_QUANTILE = 20_000, 500, 1.959963984540054
-ANGRY, HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("angry", "happy", "sad", "neutral"))
+HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
 
 def slow_block_length(series: Floats) -> int:
