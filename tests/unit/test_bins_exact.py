@@ -53,9 +53,9 @@ def test_a_chart_written_down() -> None:
     rows = make_rows(range(3), 0, expression=[3, 4, 0], reason=[0, 0, Reason.TURNED]).with_columns(
         time=np.array([0, 0.15, 0.4]), span=np.array([0.15, 0.05, 0.1])
     )
-    found = bin_person(rows, 0.0, 0.6, np.array([False, True, False]))
-    assert found.edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert found.seen.tolist() == [True, True, False, False, True, False]
+    found = bin_person(rows, 0.0, 0.8, np.array([False, True, False]))
+    assert found.edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+    assert found.seen.tolist() == [True, True, False, False, True, False, False, False]
     assert found.posterior[0].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05])
     assert found.posterior[1].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.375, 0.375, 0.05, 0.05])
     assert np.isnan(found.posterior[2:]).all()

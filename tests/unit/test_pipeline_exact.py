@@ -171,6 +171,26 @@ def test_a_face_must_be_two_and_a_half_times_the_smallest_that_a_detector_finds(
     assert found == expected
 
 
+@pytest.mark.parametrize("box", [(100, 80, 50, 20), (100, 80, 20, 50)])
+def test_the_longer_side_of_a_face_is_its_size(box: tuple[int, int, int, int]) -> None:
+    world = World(21, [Actor(lambda _: box)])
+    parts = FakeStages(world)
+    coarse = KnowingDetector(world.faces, 20)
+    run(world.frames(), parts.stages(coarse))
+    assert (sorted(parts.detector.looks), sorted(coarse.looks)) == ([0, 20], [5, 10, 15])
+
+
+def test_the_smallest_face_decides_how_closely_is_looked() -> None:
+    world = World(41, [Actor(still(20, 80, 100)), Actor(still(200, 80, 50), range(20, 41))])
+    parts = FakeStages(world)
+    coarse, coarsest = KnowingDetector(world.faces, 20), KnowingDetector(world.faces, 40)
+    run(world.frames(), parts.stages(coarse, coarsest))
+    assert sorted(parts.detector.looks) == [0, 20]
+    # In the first round the small one is at its end alone, but known.
+    assert [k for k in sorted(coarse.looks) if k % 5 == 0] == [5, 10, 15, 25, 30, 35, 40]
+    assert coarsest.looks == []
+
+
 def test_with_one_detector_alone_it_looks_at_everything() -> None:
     assert looked(100, 61) == [list(range(0, 61, 5))]
     assert looked(0, 61) == [list(range(0, 61, 5))]
