@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fakes import (
     Actor,
+    BrightnessClassifier,
     ColourEmbedder,
     FakeStages,
     KnowingDetector,
@@ -24,6 +25,7 @@ from fakes import (
     still,
 )
 from visagram.core.pipeline import MotionClock, Stages, Stretch
+from visagram.core.stages import Crops
 from visagram.core.types import Faces, Frame, Observations, TrackSummary
 
 BOX = (100, 80, 60, 60)
@@ -201,6 +203,25 @@ def test_in_a_round_with_a_cut_the_closest_look_is_taken_everywhere() -> None:
     close, coarse = looked(100, 101, 20, cuts=[32])
     assert close == [0, 20, 25, 30, 31, 32, 35, 40, 80]
     assert coarse == [k for k in range(0, 101, 5) if k not in close]
+
+
+class Handed(BrightnessClassifier):
+    """Notes the shape of all that it is handed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handed: set[tuple[int, ...]] = set()
+
+    def classify(self, crops: Crops) -> NDArray[np.float32]:
+        self.handed.add(np.shape(crops))
+        return super().classify(crops)
+
+
+def test_without_faces_a_classifier_is_handed_no_crops_of_the_usual_size() -> None:
+    parts, classifier = FakeStages(World(41)), Handed()
+    rounds, _ = run(World(41).frames(), dataclasses.replace(parts.stages(), classifier=classifier))
+    assert classifier.handed == {(0, 48, 48)}
+    assert [rows.posterior.shape for rows in rounds] == [(0, 7)] * 2
 
 
 class Showing(NearestCropper):
