@@ -162,3 +162,9 @@ def test_bins_written_down() -> None:
 def test_what_lies_before_and_after_is_left_out(time: float, seen: bool) -> None:
     rows = make_rows([0], 0, span=0.5 if time > -0.3 else 0.25).with_columns(time=np.array([time]))
     assert cells_of(rows, 1.0).any() == seen
+
+
+@pytest.mark.parametrize(("end", "bins"), [(0.0, 1), (0.05, 1), (0.1, 1), (0.15, 2), (0.2, 2)])
+def test_what_lies_beyond_the_last_bin_is_absent(end: float, bins: int) -> None:
+    cells = cells_of(make_rows([0], 0, span=1.0), end)
+    assert cells[:, 7].tolist() == [MEASURED] * bins + [ABSENT] * (256 - bins)
