@@ -95,6 +95,14 @@ def test_every_row_is_what_a_slow_filter_makes_of_it(seed: int, longest: float, 
     np.testing.assert_allclose(smoothed(rows, width).posterior, slowly(rows, width), atol=2e-6)
 
 
+def test_a_row_on_the_edge_of_two_cells_belongs_to_the_outer_one() -> None:
+    # A cell is as long as two rows, so that every other row lies on an edge.
+    random = np.random.default_rng(0)
+    rows = make_rows(range(61), 0).with_columns(posterior=random.dirichlet(np.ones(7), 61).astype(np.float32))
+    width = 16 / 25 * HALF_HEIGHT
+    np.testing.assert_allclose(smoothed(rows, width).posterior, slowly(rows, width), atol=2e-6)
+
+
 def test_a_filter_of_less_than_a_millisecond_changes_nothing() -> None:
     rows = make_rows(range(6), 0, rate=4096, expression=[HAPPY, SAD] * 3)
     assert smoothed(rows, 0.0009) is rows
