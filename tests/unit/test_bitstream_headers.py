@@ -106,6 +106,10 @@ def test_no_more_than_32_bits_belong_to_a_golomb_code() -> None:
 # Fields.
 
 
+def test_what_a_packet_holds_is_stored_by_number() -> None:
+    assert [int(holds) for holds in (PICTURE, SECOND, NOTHING)] == [0, 1, 2]
+
+
 def test_a_field_belongs_to_the_one_before_in_the_other_parity_and_with_its_number() -> None:
     fields = Fields()
     seen = [({1}, 4), ({2}, 4), ({2}, 5), ({1}, 5), ({1}, 6), ({1}, 6), ({2}, 7), ({1}, 7), ({2}, 7), ({3}, 8)]
@@ -248,32 +252,38 @@ def paired(extradata: bytes, **slices: object) -> list[Holds]:
     return read(Reader("h264", extradata), packets)
 
 
+def check_sequence(bits: int = 4, plane: str = "", **sequence: object) -> None:
+    """Fields are paired where the sequence has fields, and nowhere else."""
+    for fields in (True, False):
+        extradata = annex_b(sps(bits=bits, fields=fields, **sequence), pps())  # type: ignore[arg-type]
+        assert paired(extradata, bits=bits, plane=plane) == (HELD if fields else [PICTURE] * len(HELD))
+
+
 @pytest.mark.parametrize("bits", [4, 5, 8, 16])
 @pytest.mark.parametrize("order", [0, 1, 2])
 @pytest.mark.parametrize("profile", [66, 77, 88])
 def test_h264_fields_are_paired_by_their_numbers(profile: int, order: int, bits: int) -> None:
-    assert paired(annex_b(sps(profile=profile, bits=bits, order=order), pps()), bits=bits) == HELD
+    check_sequence(bits, profile=profile, order=order)
 
 
-@pytest.mark.parametrize("cycle", [0, 1, 255])
+@pytest.mark.parametrize("cycle", [0, 1, 2, 15, 255])
 def test_h264_offsets_of_an_order_are_stepped_over(cycle: int) -> None:
-    assert paired(annex_b(sps(order=1, cycle=cycle, bits=7), pps()), bits=7) == HELD
+    check_sequence(7, order=1, cycle=cycle)
 
 
 @pytest.mark.parametrize("profile", HIGH)
 def test_h264_profiles_with_more_colours_are_read(profile: int) -> None:
-    assert paired(annex_b(sps(profile=profile, bits=6, order=1), pps()), bits=6) == HELD
+    check_sequence(6, profile=profile, order=1)
 
 
 @pytest.mark.parametrize("chroma", [0, 1, 2, 3])
 def test_h264_separate_planes_are_only_said_where_no_colour_is_left_out(chroma: int) -> None:
-    assert paired(annex_b(sps(profile=244, chroma=chroma), pps())) == HELD
+    check_sequence(profile=244, chroma=chroma)
 
 
 def test_h264_slices_of_separate_planes_name_their_plane() -> None:
-    extradata = annex_b(sps(profile=244, chroma=3, separate=True), pps())
-    assert paired(extradata, plane="10") == HELD
-    assert paired(extradata, plane="01") == HELD
+    for plane in ("10", "01"):
+        check_sequence(plane=plane, profile=244, chroma=3, separate=True)
 
 
 def scaling(chroma: int, given: dict[int, list[int]]) -> str:
@@ -297,13 +307,12 @@ def scaling(chroma: int, given: dict[int, list[int]]) -> str:
     ids=["none", "small", "large", "ends early", "beyond 255", "up to 256", "several"],
 )
 def test_h264_scaling_lists_are_stepped_over(chroma: int, given: dict[int, list[int]]) -> None:
-    extradata = annex_b(sps(profile=100, chroma=chroma, bits=9, lists=scaling(chroma, given)), pps())
-    assert paired(extradata, bits=9) == HELD
+    check_sequence(9, profile=100, chroma=chroma, lists=scaling(chroma, given))
 
 
 def test_h264_has_twelve_scaling_lists_where_no_colour_is_left_out() -> None:
     given = {11: [1] * 64, 8: [-8], 10: [2, -10]}
-    assert paired(annex_b(sps(profile=100, chroma=3, bits=9, lists=scaling(3, given)), pps()), bits=9) == HELD
+    check_sequence(9, profile=100, chroma=3, lists=scaling(3, given))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
