@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from test_stamps_repaired import GROUP, STEP, built, even, packets, repaired, restarted, times
 
+from stamping import GROUP, STEP, built, even, packets, repaired, restarted, times
 from visagram.media.stamps import is_reordered
 
 Stamps = list[int | None]
