@@ -48,6 +48,10 @@ def test_pictures_that_are_cut_away_or_come_before_zero_are_only_there_to_be_dec
     found = built(even(4), key=[0, 1], discard=[0])
     assert times(found) == [40, 80, 120]
     assert found.timeline.keys.tolist() == [40], "a picture cut away is no key that is sought, unless before zero"
+    found = built(even(6, -80), key=[0, 3], discard=[0])
+    assert (found.timeline.keys.tolist(), found.timeline.key_packets.tolist()) == ([-80, 40], [0, 3])
+    found = built([None, *even(5, -40)], key=[0, 3], discard=[0])
+    assert found.timeline.keys.tolist() == [40]
     assert built(even(3, -200)).timeline.end == 0
     assert times(built(even(3, -200))) == []
 
@@ -64,6 +68,7 @@ def test_pictures_that_are_cut_away_or_come_before_zero_are_only_there_to_be_dec
         (40, 500, False, 120),
         (40, 500, True, 500),
         (40, 70, True, 120),
+        (1, 500, False, 81),
     ],
 )
 def test_the_end_is_that_of_the_last_picture_or_what_the_stream_says(
@@ -282,6 +287,8 @@ def test_a_jump_is_a_new_clock_where_a_discontinuity_is_marked() -> None:
     assert times(found) == even(24)
     assert found.warnings == (restarted(1),)
     assert found.timeline.restarts.tolist() == [[12, 60_000, 480]]
+    assert not built(stamps, marked=[12], key=[0, 12]).timeline.seekable
+    assert built(stamps, key=[0, 12]).timeline.seekable
     assert times(built(stamps, marked=[11])) == stamps, "marked elsewhere"
     assert times(built([*stamps[:12], None, *stamps[12:]], marked=[12])) == even(25)
 
@@ -339,6 +346,9 @@ def test_the_containers_zero_is_not_believed_where_the_first_time_is_not() -> No
     assert times(built(stamps, origin=0)) == even(12, 100)
     found = built(stamps, origin=0, own_origin=True)
     assert (times(found), found.timeline.origin) == (even(12), 100)
+    twice = built([*even(12, 5000), *even(12, 2000)], origin=2000, own_origin=True)
+    assert (times(twice), twice.timeline.origin) == (even(24), 5000)
+    assert times(built([100, None, 180], origin=20, own_origin=True)) == [80, 120, 160]
     plain = built(even(5, 100), origin=20, own_origin=True)
     assert (times(plain), plain.timeline.origin) == (even(5, 80), 20)
 
@@ -378,6 +388,8 @@ def test_the_usual_step_is_the_one_in_the_middle() -> None:
 
 
 def test_pictures_without_times_come_one_after_the_other() -> None:
+    assert built([None] * 4, origin=5).timeline.origin == 5
+    assert built([0, 1, 2], length=1, key=[0, 1]).timeline.seekable
     for found in (built([None] * 4), built([7, 7, 9, 1], counted=True)):
         assert (times(found), found.timeline.end, found.timeline.base) == (even(4, step=1), 4, Fraction(1, 25))
         assert (found.basis, found.warnings) == (EXACT, ())

@@ -33,7 +33,7 @@ def found(path: Path, content: bytes, pid: int = PID) -> list[int]:
 @pytest.mark.parametrize("junk", [0, 1, 100])
 def test_marked_packets_of_the_stream_are_found_in_each_packing(tmp_path: Path, size: int, junk: int) -> None:
     around = 4 if size == 192 else 0
-    content = [*plain(2, size), packet(size=size), *plain(3, size), packet(size=size)]
+    content = [*plain(2, size), packet(size=size), *plain(3, size), packet(size=size), *plain(1, size)]
     places = [junk + around + size * 2, junk + around + size * 6]
     assert found(tmp_path / "a", b"\3" * junk + b"".join(content)) == places
     assert found(tmp_path / "a", b"\3" * junk + b"".join(content) + b"\x47" * 100) in (places, []), "half a packet"
