@@ -15,7 +15,6 @@ from visagram.media.bitstream import Holds
 from visagram.media.packets import Packets
 from visagram.media.streams import choose
 
-
 NONE = Disposition(0)
 
 
