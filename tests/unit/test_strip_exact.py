@@ -104,7 +104,7 @@ def test_a_thumbnail_stands_for_half_a_second_or_a_150th(
 def test_what_may_be_decoded_in_full_is_counted_in_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, exact: bool
 ) -> None:
-    path = media.write_clip(tmp_path / "a.mp4", media.numbered(96, 64, 100), options={"g": "60"})
+    path = media.write_clip(tmp_path / "a.mp4", media.numbered(96, 64, 100), options={"g": "60", "sc_threshold": "0"})
     source = Source.probed(path, SETTINGS)
     monkeypatch.setattr(strips, "AFFORDABLE", 100 * 96 * 64 + more)
     found = numbers(read_strip(source))
@@ -119,7 +119,9 @@ def test_where_nearly_all_moments_have_a_key_frame_near_those_are_enough(
     tmp_path: Path, count: int, gap: int, exact: bool
 ) -> None:
     # One moment of ten may be further than half a second from the next key frame, but not one of eight.
-    path = media.write_clip(tmp_path / "a.mp4", media.numbered(64, 48, count), options={"g": str(gap)})
+    path = media.write_clip(
+        tmp_path / "a.mp4", media.numbered(64, 48, count), options={"g": str(gap), "sc_threshold": "0"}
+    )
     strip = read_strip(Source.probed(path, SETTINGS))
     assert (set(numbers(strip)) <= set(range(0, count, gap))) == (not exact)
 
