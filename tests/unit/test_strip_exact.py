@@ -119,9 +119,8 @@ def test_where_nearly_all_moments_have_a_key_frame_near_those_are_enough(
     tmp_path: Path, count: int, gap: int, exact: bool
 ) -> None:
     # One moment of ten may be further than half a second from the next key frame, but not one of eight.
-    path = media.write_clip(
-        tmp_path / "a.mp4", media.numbered(64, 48, count), options={"g": str(gap), "sc_threshold": "0"}
-    )
+    options = {"g": str(gap), "sc_threshold": "0"}
+    path = media.write_clip(tmp_path / "a.mp4", media.numbered(64, 48, count), options=options)
     strip = read_strip(Source.probed(path, SETTINGS))
     assert (set(numbers(strip)) <= set(range(0, count, gap))) == (not exact)
 
