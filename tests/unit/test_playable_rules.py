@@ -7,6 +7,7 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -193,6 +194,23 @@ def test_traits_of_interlaced_and_stretched_pictures_with_sound(tmp_path: Path) 
     )
     found = read_traits(Source.probed(path, Settings(processes=1)))
     assert (found.sound in ("mp3", "mp3float"), found.square, found.interlaced) == (True, False, True)
+
+
+def test_a_cover_is_no_film(film: Source, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(film.path)) as video, av.open(str(path), "w") as output:
+        plain = output.add_stream_from_template(video.streams.video[0])
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        for packet in video.demux(video.streams.video[0]):
+            if packet.size:
+                packet.stream = plain
+                output.mux(packet)
+        frame = media.yuv(media.marker(64, 64), "yuvj420p", media.FULL)
+        frame.pts, frame.time_base = 0, Fraction(1)
+        output.mux([*cover.encode(frame), *cover.encode(None)])
+    assert read_traits(Source.probed(path, Settings(processes=1))).films == 1
 
 
 def test_fragments_are_no_index(film: Source, tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_a_little_too_far_ahead_and_back_again() -> None:
     # They agree with the one that came back.
     put_right([0, 40, 80, 200, 120, 160, 200, *tail], [0, 40, 80, 100, 120, 160, 200, *tail])
     begun_anew([0, 40, 80, 230, 120, *even(9, 232)], [0, 40, 80, 230, 270, *even(9, 382)])
+    # Of those behind, the first that is later than both decides.
+    begun_anew([0, 40, 80, 230, 120, 232, *even(9, 300)], [0, 40, 80, 230, 270, 382, *even(9, 450)])
     # Nothing follows.
     put_right([0, 40, 80, 200, 120], [0, 40, 80, 100, 120])
     put_right([100, 140, 180, 220, 20], [0, 40, 80, 120, 160])
@@ -121,6 +123,12 @@ def test_a_discontinuity_between_missing_times_counts() -> None:
     assert found.timeline.restarts.tolist() == [[13, 60_000, 520]]
     found = built([*even(12), 60_000, *even(12, 60_040)], marked=[12])
     assert found.timeline.restarts.tolist() == [[12, 60_000, 480]]
+
+
+def test_one_part_without_room_makes_all_times_finer() -> None:
+    found = built([*even(12, 5000), 0, 1, 1, *even(12, 2, 1)], origin=5000)
+    assert times(found) == [*even(12, 0, 40_000), 480_000, 481_000, 481_500, *even(12, 482_000, 1000)]
+    assert [warning.code for warning in found.warnings] == ["times_repaired", "clock_restarted"]
 
 
 # Display order.

@@ -389,7 +389,8 @@ def test_the_usual_step_is_the_one_in_the_middle() -> None:
 
 def test_pictures_without_times_come_one_after_the_other() -> None:
     assert built([None] * 4, origin=5).timeline.origin == 5
-    assert built([0, 1, 2], length=1, key=[0, 1]).timeline.seekable
+    dense = built([0, 1, 2], length=1, key=[0, 1])
+    assert (times(dense), dense.timeline.base, dense.timeline.seekable) == ([0, 1, 2], Fraction(1, 1000), True)
     for found in (built([None] * 4), built([7, 7, 9, 1], counted=True)):
         assert (times(found), found.timeline.end, found.timeline.base) == (even(4, step=1), 4, Fraction(1, 25))
         assert (found.basis, found.warnings) == (EXACT, ())
