@@ -90,6 +90,7 @@ def test_a_little_too_far_ahead_and_back_again() -> None:
     # The pictures behind agree with the time that ran ahead.
     put_right([0, 40, 80, 200, 120, *tail], [0, 40, 80, 200, 220, *tail])
     put_right([0, 40, 80, 200, 160, *tail], [0, 40, 80, 200, 220, *tail])
+    put_right([0, 40, 80, 200, 120, None, *even(9, 280)], [0, 40, 80, 200, 227, 253, *even(9, 280)], 2)
     # They agree with the one that came back.
     put_right([0, 40, 80, 200, 120, 160, 200, *tail], [0, 40, 80, 100, 120, 160, 200, *tail])
     begun_anew([0, 40, 80, 230, 120, *even(9, 232)], [0, 40, 80, 230, 270, *even(9, 382)])

@@ -125,6 +125,24 @@ def test_where_nearly_all_moments_have_a_key_frame_near_those_are_enough(
     assert (set(numbers(strip)) <= set(range(0, count, gap))) == (not exact)
 
 
+@pytest.mark.parametrize(("most", "shown"), [(192 * 128, {0, 10}), (192 * 128 - 1, {0})])
+def test_a_picture_that_grows_too_large_has_no_thumbnail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, shown: set[int]
+) -> None:
+    monkeypatch.setattr(strips, "AFFORDABLE", 0)
+    pictures = media.numbered(64, 48, 10), [media.grey(192, 128, number) for number in range(10, 20)]
+    parts = [media.write_clip(tmp_path / f"{k}.h264", each, rate=2, options={"bf": "0", "sc_threshold": "0"})
+             for k, each in enumerate(pictures)]  # fmt: skip
+    (tmp_path / "a.h264").write_bytes(b"".join(part.read_bytes() for part in parts))
+    strip = read_strip(Source.probed(tmp_path / "a.h264", Settings(processes=1, max_pixels=most)))
+    seen = set()
+    for thumb in strip.thumbs:
+        columns = np.flatnonzero(thumb.max(axis=(0, 2)) > 40)
+        rows = np.flatnonzero(thumb.max(axis=(1, 2)) > 40)
+        seen.add(media.read_number(thumb[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1, 1]))
+    assert len(seen) == len(shown)
+
+
 # Stills.
 
 
