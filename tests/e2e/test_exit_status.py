@@ -61,7 +61,6 @@ main()
         ("deepface", ("--emotion", "deepface")),
         ("retinaface", ("--detector", "deepface-retinaface")),
         ("transformers", ("--emotion", "hf:somebody/something")),
-        ("diffusers", ("--refine",)),
     ],
 )
 def test_a_missing_extra_is_said_once_for_all_videos(

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from patching import box, h264_units, ts_times, without_usability
 
@@ -154,6 +155,13 @@ def flash_with_a_hole(folder: Path) -> Path:
     return path
 
 
+def cut_flash(folder: Path) -> Path:
+    """Flash without sound, cut within a picture."""
+    path = _clip(folder / "e.flv", "flv", {"g": "12"})
+    path.write_bytes(path.read_bytes()[: _packets(path)[40][0] + 5])
+    return path
+
+
 DAMAGED = [set_right_after_a_cut, matroska_that_ends_in_damage, avi_with_a_hole, flash_with_a_hole]
 
 
@@ -236,3 +244,29 @@ def test_times_of_a_clock_that_began_long_ago_are_repaired_too(tmp_path: Path) -
             container.mux(packet)
     video = read(path)
     assert [read_number(frame.luma) for frame in video.frames] == list(range(30))
+
+
+def test_a_flash_video_that_was_cut_within_a_picture_says_so(tmp_path: Path) -> None:
+    assert {warning.code for warning in read(cut_flash(tmp_path)).warnings} == {"file_cut_off"}
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "with sound from zero"])
+def test_what_matroska_says_of_its_end_is_a_time_and_no_length(beside: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.options = 96, 64, "yuv420p", {"bf": "0"}
+        if beside:
+            voice = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            for start in range(0, 12000, 800):
+                sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+                sound.rate, sound.pts, sound.time_base = 8000, start, Fraction(1, 8000)
+                container.mux(voice.encode(sound))
+        for number in range(10):
+            frame = yuv(grey(96, 64, number))
+            frame.pts, frame.time_base = 25 + number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    video = read(path)
+    assert float(video.facts.duration) == pytest.approx(1.4 if beside else 0.4, abs=0.002)
+    assert float(video.frames[-1].span) == pytest.approx(0.04, abs=0.002)

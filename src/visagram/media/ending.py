@@ -106,6 +106,8 @@ def is_cut(path: Path, format: str) -> bool:
                 return _ebml_is_cut(file, size)
             if format == "avi":
                 return _riff_is_cut(file, size)
+            if format == "flv":
+                return _flv_is_cut(file, size)
             if format == "gif":
                 return _gif_is_cut(file, size)
         except (struct.error, ValueError):
@@ -221,20 +223,27 @@ def _behind(file: BinaryIO, position: int, end: int) -> int:
     return end if position == end else -1
 
 
-def _flv_is_damaged(file: BinaryIO, size: int) -> bool:
-    """Whether the tags of a Flash video do not follow each other: behind each stands how long it was."""
+def _flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
+    """The end of each tag of a Flash video, and how long it says behind itself that it was: 0 where nothing is said, as
+    at the end of some files."""
     position = int.from_bytes(file.read(9)[5:9], "big") + 4
     for _ in range(MOST_PARTS):
-        if position + 15 > size:
-            return False
+        if position >= size:
+            return
         file.seek(position)
         length = 11 + int.from_bytes(file.read(4)[1:], "big")
         position += length
         file.seek(position)
-        if int.from_bytes(file.read(4), "big") not in (length, 0):
-            return True
+        yield position, int.from_bytes(file.read(4), "big") - length
         position += 4
-    return False
+
+
+def _flv_is_cut(file: BinaryIO, size: int) -> bool:
+    return any(end > size for end, _ in _flv_tags(file, size))
+
+
+def _flv_is_damaged(file: BinaryIO, size: int) -> bool:
+    return any(end + 4 <= size and differs for end, differs in _flv_tags(file, size))
 
 
 def _element(head: bytes) -> tuple[int, int, int]:

@@ -52,7 +52,7 @@ def probe(path: Path, settings: Settings, alive: Alive = lambda: None) -> Probed
         said = declared(container, stream)
         cut = is_cut(path, container.format.name) or is_left(path, stream, packets, said, container.format.name)
         clock = _clock(container, stream, packets, path, alive)
-        clock = dataclasses.replace(clock, end=None if cut else _end(said, stream, clock))
+        clock = dataclasses.replace(clock, end=None if cut else _end(said, stream, packets, clock))
         built = build(packets, clock)
         timeline = dataclasses.replace(built.timeline, whole=not cut)
         duration = timeline.seconds(timeline.end)
@@ -123,9 +123,14 @@ def _clock(container: InputContainer, stream: VideoStream, packets: Packets, pat
     )
 
 
-def _end(said: Declared, stream: VideoStream, clock: Clock) -> int | None:
+def _end(said: Declared, stream: VideoStream, packets: Packets, clock: Clock) -> int | None:
     """The stamp at which the stream ends by its own word."""
-    return None if said.own is None else round(Fraction(said.own) / clock.base) + (stream.start_time or 0)
+    if said.own is None:
+        return None
+    length, known = round(Fraction(said.own) / clock.base), packets.pts[packets.pts != UNKNOWN]
+    # What Matroska says is the end itself, with some writers, and the length from the start with others.
+    ends_there = clock.end_first and len(known) and length > int(known.max())
+    return length + (0 if ends_there else stream.start_time or 0)
 
 
 def _origin(container: InputContainer, stream: VideoStream, base: Fraction) -> tuple[int, bool]:

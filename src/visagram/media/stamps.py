@@ -305,7 +305,9 @@ class _Reading:
                 self.bad.add(position)
                 return
             break
-        if not following:
+        near = bool(following) and last - here <= smooth and following[0] > last
+        if not following or near:
+            # A small step back of one picture alone is no new clock.
             self.bad.add(position)
             return
         self._begin(position)

@@ -54,6 +54,10 @@ class Style:
     key_every: float | None = None
 
 
+CLOSE = 1e-6
+"""Seconds: sums of times are not exact."""
+
+
 class Painter(Protocol):
     """Draws on the frames of a copy."""
 
@@ -180,7 +184,7 @@ class _Job:
         seconds = self._clock.seconds(number)
         if self._painter:
             self._painter.paint(planes, number, seconds)
-        if self._style.key_every is not None and seconds >= self._key + self._style.key_every:
+        if self._style.key_every is not None and seconds >= self._key + self._style.key_every - CLOSE:
             upright.pict_type, self._key = PictureType.I, seconds
         upright.pts, upright.time_base = self._clock.pts(number), self._clock.base
         return upright
