@@ -174,7 +174,8 @@ def test_times(text: str, value: float | None) -> None:
 def test_a_whole_sheet_of_windows() -> None:
     found = parse_windows(
         "start,end,video,window\n"
-        f"1,2,a, w\u202e \n1,1,a,{'n' * 41}\n2,1.5,a,w\n1:60,3,a,w\n3,x{'y' * 50},a,w\n1,2,a,\u202e\n1,2,,w\n0,0.5,a,w\n"
+        f"1,2,a, w\u202e \n1,1,a,{'n' * 41}\n2,1.5,a,w\n1:60,3,a,w\n3,x{'y' * 50},a,w\n"
+        "1,2,a,\u202e\n1,2,,w\n0,0.5,a,w\n"
     )
     assert found.rows == (WindowRow(2, "a", "w", 1.0, 2.0), WindowRow(9, "a", "w", 0.0, 0.5))
     assert [(error.line, error.detail) for error in found.errors] == [
