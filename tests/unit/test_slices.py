@@ -161,6 +161,7 @@ def test_counting_whole_groups_reads_none_and_parts_only_those_at_the_ends(folde
     assert slices.count(nothing) == 80
     assert slices.count(nothing, end=100.0) == 80
     assert slices.count(nothing, start=100.0) == 0
+    assert slices.count(nothing, start=0.0) == 80, "the first row of the first group is at the start"
     with pytest.raises(DataError):
         slices.count(nothing, person=1)
     ends = damaged(folder, tmp_path / "ends", whole=[1, 8])
