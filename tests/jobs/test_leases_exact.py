@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from visagram.jobs import leases
-from visagram.jobs.leases import Lease, Leases, LeaseLost
+from visagram.jobs.leases import Lease, LeaseLost, Leases
 from visagram.jobs.model import (
     ANALYSE,
     CANCELLED,
