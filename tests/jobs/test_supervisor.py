@@ -69,6 +69,8 @@ class Child:
         if self.until == float("inf") and timeout is not None:
             self.ended.append("wait")
             raise module.subprocess.TimeoutExpired("child", timeout)
+        if timeout is None:
+            self.ended.append("over")
         return 1
 
     def kill(self) -> None:
@@ -108,7 +110,7 @@ def test_each_child_is_told_what_to_do_and_ended(run, server) -> None:
     assert [child.module for child in children.all] == [WORKER, WEB]
     for child in children.all:
         assert child.told == json.dumps({"settings": asdict(Settings()), "server": asdict(server)}).encode() + b"\n"
-        assert child.ended == ["flush", "close", "wait", "kill"]
+        assert child.ended == ["flush", "close", "wait", "kill", "over"]
 
 
 def test_a_child_that_dies_at_once_waits_longer_each_time(run) -> None:
