@@ -74,6 +74,15 @@ def test_bytes_are_kept_once_and_derived_from_once(service) -> None:
     ]
 
 
+def test_bytes_are_taken_over_where_there_are_no_links(service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Path, _target: Path) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    id = add(service)
+    assert service.storage.blob(video(service, id).blob_id).read_bytes() == b"abc"
+
+
 def test_an_upload_remembers_what_became_of_it(service) -> None:
     id = service.uploads.begin(ME, "a.mp4", 3, Wanted(None))
     service.uploads.append(ME, id, 0, [b"abc"])
