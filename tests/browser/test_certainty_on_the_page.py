@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.look import until
+from visagram.core.certainty import unsure_below
 from visagram.core.types import EXPRESSIONS
+from visagram.export.words import unsure_words
 from visagram.models.card import EMOTION, read_card
 
 
@@ -39,11 +41,11 @@ def test_what_was_unsure_is_a_share_of_its_own(api, analysed, visit):
     people = api.get(f"{analysed}/people")["items"]
     lines = page.locator("#cards .doubt").all_inner_texts()
     assert len(lines) == len(people) == 2
-    below = f"{read_card(EMOTION).facts['unsure_below'] * 100:.0f}"
+    words = unsure_words(unsure_below([read_card(EMOTION).for_report()]))
     for line, person in zip(lines, people, strict=True):
         share = person["unsure"] / person["measured"]
         shown = "<1" if 0 < share < 0.01 else f"{share * 100:.0f}"
-        assert line.replace("\u00a0", " ") == f"unsure {shown} % (best expression below {below} %)"
+        assert line.replace("\u00a0", " ") == f"unsure {shown} % ({words})".replace("\u00a0", " ")
     assert column(page, "Time in seconds", "Of this unsure") == [f"{person['unsure']:.2f}" for person in people]
     certain = [f"{person['certain_counts'][name]:,}" for person in people for name in EXPRESSIONS]
     assert column(page, "Apparent expression", "Of these certain")[: len(certain)] == certain

@@ -80,7 +80,7 @@ def test_twenty_thousand_faces_are_kept(service) -> None:
     add(service, who=OTHER)
 
 
-@pytest.mark.parametrize("content", [b"path,label\na,b\n", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [b"path,label\na,b\n", b"\xff\xfe\x00", f"{HEAD}a,sad,happy\n".encode()])
 def test_a_damaged_table_is_said(content: bytes, service) -> None:
     table = service.corrections.table(ME)
     table.parent.mkdir(parents=True)

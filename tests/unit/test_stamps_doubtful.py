@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -230,3 +231,11 @@ def test_three_steps_backwards_are_enough(back: int) -> None:
     for k in range(back):
         order[5 * k + 3], order[5 * k + 4] = order[5 * k + 4], order[5 * k + 3]
     assert told(order) == (back == 3)
+
+
+def test_a_small_step_back_of_one_picture_is_no_new_clock() -> None:
+    found = built([0, 40, 80, 160, 160, 150, 200, 240])
+    assert [warning.code for warning in found.warnings] == ["times_repaired"]
+    assert found.timeline.seconds(found.timeline.end) == Fraction(28, 100)
+    seconds = [float(found.timeline.seconds(int(pts))) for pts in found.timeline.pts]
+    assert seconds[:3] == [0, 0.04, 0.08] and seconds[-2:] == [0.2, 0.24] and seconds == sorted(set(seconds))

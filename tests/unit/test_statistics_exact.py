@@ -156,6 +156,15 @@ def test_wilsons_interval_as_worked_out_by_hand(
     assert wilson(value, count, quantile) == pytest.approx(expected, abs=1e-12)
 
 
+def test_rows_that_last_no_time_count_alike() -> None:
+    """A still picture's row has no span, and a window may hold nothing else."""
+    series = np.eye(3)[[0, 0, 1, 0]]
+    for weights in (np.zeros(4), np.ones(4)):
+        found = shares_with_intervals(series, weights, 0)
+        assert [share.value for share in found] == [0.75, 0.25, 0.0]
+        assert found == shares_with_intervals(series, np.full(4, 0.04), 0)
+
+
 @pytest.mark.parametrize("more", [0, 1, 10_000])
 def test_a_series_of_more_than_so_many_steps_is_averaged_into_them(more: int) -> None:
     steps = MAX_STEPS + more

@@ -68,7 +68,7 @@ def test_every_tile_of_every_level_is_where_it_belongs(tmp_path: Path) -> None:
         "start": 0.0,
         "end": 60.0,
         "people": [1, 2, 3],
-        "unsure_below": 0.5,
+        "unsure_below": dict.fromkeys(EXPRESSIONS, 0.5),
     }
     rows = report.observations
     built = pyramid(rows, [1, 2, 3], 0.0, 60.0, unsure(rows, 0.5))

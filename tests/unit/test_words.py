@@ -31,6 +31,7 @@ from visagram.export.words import (
     smooth_words,
     spent,
     storable,
+    thresholds,
     unmeasured,
     unsure_words,
 )
@@ -314,7 +315,9 @@ def test_words_of_reasons_and_thresholds() -> None:
     assert [reason_words(name) for name in ("too_small", "cut_off", "lying", "not_decoded", "not_seen_yet")] == [
         *("too small", "cut off", "lying on its side", "video damaged", "not seen yet")
     ]
-    assert unsure_words(0.7078) == "best expression below 71 %"
+    assert unsure_words([0.7078] * 7) == "best expression below 71 %"
+    assert unsure_words([0.7078] * 6 + [0.9]) == "best expression below 71 %; neutral below 90 %"
+    assert thresholds([0.7078] * 7) == "0.71" and thresholds([0.6] * 6 + [0.735], 3) == "0.600 (neutral 0.735)"
     assert smooth_words(1.50) == "The drawing is smoothed over 1.5 s; the numbers are not."
     assert smooth_words(2.0) == "The drawing is smoothed over 2 s; the numbers are not."
 

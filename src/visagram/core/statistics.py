@@ -138,9 +138,9 @@ def shares_with_intervals(
     """Weighted share of each column of a 0/1 series (n, k) with a 95 % interval for autocorrelated steps.
 
     The variance of each share comes from the circular block bootstrap (Politis & Romano 1992) with automatic block
-    length (Politis & White 2004, doi 10.1081/ETR-120028836). It says how many independent frames the series is worth, and that
-    number enters Wilson's score interval (1927) with Student's quantile for the number of blocks, which keeps its
-    coverage near 0 and 1, where percentiles of the bootstrap collapse.
+    length (Politis & White 2004, doi 10.1081/ETR-120028836). It says how many independent frames the series is worth,
+    and that number enters Wilson's score interval (1927) with Student's quantile for the number of blocks, which keeps
+    its coverage near 0 and 1, where percentiles of the bootstrap collapse.
     """
     indicators, weights = _coarse(indicators, weights)
     steps = len(indicators)

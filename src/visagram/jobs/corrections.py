@@ -138,7 +138,10 @@ def _read(table: Path) -> list[Correction]:
     names = [field.name for field in fields(Correction)]
     try:
         with table.open(encoding="utf-8", newline="") as file:
-            return [Correction(**{name: row[name] for name in names}) for row in csv.DictReader(file)]
+            rows = [{name: row[name] for name in names} for row in csv.DictReader(file)]
+            if any(value is None for row in rows for value in row.values()):
+                raise ValueError("a row with too few fields")
+            return [Correction(**row) for row in rows]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:

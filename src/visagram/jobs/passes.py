@@ -75,7 +75,7 @@ class Passes(Requests):
         try:
             found = json.loads((self._storage.improvement(making.id) / VERDICT).read_text("utf-8"))
             return dict(found)
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return None
 
     def page(self, making: Making, which: str) -> Path:

@@ -223,9 +223,8 @@ def _behind(file: BinaryIO, position: int, end: int) -> int:
     return end if position == end else -1
 
 
-def _flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
-    """The end of each tag of a Flash video, and how long it says behind itself that it was: 0 where nothing is said, as
-    at the end of some files."""
+def _flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
+    """Of each tag of a Flash video its end, its length, and the length that stands behind it: 0 where nothing does."""
     position = int.from_bytes(file.read(9)[5:9], "big") + 4
     for _ in range(MOST_PARTS):
         if position >= size:
@@ -234,16 +233,16 @@ def _flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
         length = 11 + int.from_bytes(file.read(4)[1:], "big")
         position += length
         file.seek(position)
-        yield position, int.from_bytes(file.read(4), "big") - length
+        yield position, length, int.from_bytes(file.read(4), "big")
         position += 4
 
 
 def _flv_is_cut(file: BinaryIO, size: int) -> bool:
-    return any(end > size for end, _ in _flv_tags(file, size))
+    return any(end > size for end, _, _ in _flv_tags(file, size))
 
 
 def _flv_is_damaged(file: BinaryIO, size: int) -> bool:
-    return any(end + 4 <= size and differs for end, differs in _flv_tags(file, size))
+    return any(end + 4 <= size and said not in (0, length) for end, length, said in _flv_tags(file, size))
 
 
 def _element(head: bytes) -> tuple[int, int, int]:

@@ -305,7 +305,7 @@ class _Reading:
                 self.bad.add(position)
                 return
             break
-        near = bool(following) and last - here <= smooth and following[0] > last
+        near = bool(following) and last - here <= smooth / SMOOTH and following[0] > last
         if not following or near:
             # A small step back of one picture alone is no new clock.
             self.bad.add(position)
