@@ -25,7 +25,7 @@ has the same with figures). This page is written by `python tools/document_model
 image-classification model of Hugging Face (`hf:<name or folder>`) and your own (`onnx:<file>`, as `visagram train`
 writes it). `visagram evaluate --data FOLDER` measures any of them on your faces.
 
-![The page of the expression model: figures, reliability diagram, risk and coverage, confusion matrix](images/model.png)
+![The page of the expression model: faces from elsewhere, reliability diagram, risk and coverage, confusion matrix](images/model.png)
 """
 
 
@@ -139,7 +139,7 @@ def _section(sheet: Sheet) -> Iterator[str]:
     if sheet.elsewhere:
         yield "### On faces from elsewhere\n\nFaces of another kind than those that it learned from: only measured.\n"
         yield from _table(Elsewhere.HEADS, [each.row for each in sheet.elsewhere])
-        yield "\n".join(f"- Recall, {each.name}: {each.by_expression}." for each in sheet.elsewhere) + "\n"
+        yield "\n".join(f"- {each.about}" for each in sheet.elsewhere) + "\n"
     yield from _listed('Calibration and "unsure"', sheet.calibration)
     if sheet.reliability:
         yield "### Reliability\n\nOf the faces answered with a probability in a range, how many rightly.\n"

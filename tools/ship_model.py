@@ -20,6 +20,8 @@ from typing import Any
 DATA = Path(__file__).resolve().parents[1] / "src" / "visagram" / "models" / "data"
 WRITTEN_AS = {"visagram-teacher": "visagram-emotion"}
 """Training gives every expression model the same name."""
+SELDOM = 0.3
+"""A recall below is a failure that the card names."""
 CORES: dict[int | None, str] = {1: "one", 2: "two", 4: "four", 8: "eight"}
 
 
@@ -34,10 +36,21 @@ def ship(run: Path, name: str, elsewhere: Sequence[str] = ()) -> None:
         card["speed"]["machine"] = f"{CORES.get(os.cpu_count(), os.cpu_count())}-core {_processor()}"
     if elsewhere:
         card["elsewhere"] = [_figures(*each.split("=", 1), card["sha256"]) for each in elsewhere]
+        card["limits"] = [*_weak(card["elsewhere"]), *card["limits"]]
     shutil.copyfile(run / f"{written}{ending}", DATA / card["file"])
     (DATA / f"{name}.json").write_text(json.dumps(card, indent=2, allow_nan=False) + "\n", "utf-8")
     if name == "visagram-emotion":
         shutil.copyfile(run / f"{name}.safetensors", DATA / f"{name}.safetensors")
+
+
+def _weak(elsewhere: Sequence[dict[str, Any]]) -> list[str]:
+    """Expressions of which hardly any face is found elsewhere, as sentences."""
+    return [
+        f"Of {each['what'].partition(',')[0]} it finds {100 * recall:.0f} % of those that are labelled {name}."
+        for each in elsewhere
+        for name, recall in each["recall"].items()
+        if recall < SELDOM
+    ]
 
 
 def _figures(folder: str, what: str, sha256: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,16 @@ class Added:
         return Added.of(self.faces.select(keep), self.facts)
 
 
+def _knows_photographs(run: FinishedRun) -> bool:
+    """Whether the face embedding is behind a run by way of its own teachers, as its card says."""
+    folder = run.folder if run.folder.is_dir() else run.folder.parent
+    try:
+        data = json.loads((folder / "visagram-emotion.json").read_text("utf-8"))["data"]
+        return any(each["name"] == VGGFACE2["name"] for each in data)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
 def named(data: Path) -> Origin:
     """Where the faces in `data` come from, of a model that learned from nothing else."""
     return Origin(data.resolve().name, hashlib.sha256((data / SHEETS).read_bytes()).hexdigest() == FERPLUS)
@@ -93,7 +104,8 @@ class Origin:
         return dataclasses.replace(
             named(data),
             teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
-            pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told))),
+            pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told)))
+            or any(_knows_photographs(run) for _, run in told),
             also=also.facts if also else {},
             generated=generated.facts if generated else {},
         )

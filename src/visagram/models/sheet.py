@@ -126,11 +126,13 @@ class Elsewhere:
             f"{each} ({each.span})" if each.span else str(each) for each in (self.accuracy, self.macro_recall, self.ece)
         )
         sure = ("–" if each is None else exact(each) for each in (self.answered, self.right))
-        return (f"{self.name}: {self.what}", f"{self.faces:,}", *estimates, *sure)
+        return (self.name, f"{self.faces:,}", *estimates, *sure)
 
     @property
-    def by_expression(self) -> str:
-        return ", ".join(f"{name} {exact(value)}" for name, value in self.recalls.items())
+    def about(self) -> str:
+        """What the faces are, and the recall of each expression."""
+        recalls = ", ".join(f"{name} {exact(value)}" for name, value in self.recalls.items())
+        return f"{self.name}: {self.what}. Recall: {recalls}."
 
 
 @dataclass(frozen=True, slots=True)
