@@ -25,7 +25,7 @@ has the same with figures). This page is written by `python tools/document_model
 image-classification model of Hugging Face (`hf:<name or folder>`) and your own (`onnx:<file>`, as `visagram train`
 writes it). `visagram evaluate --data FOLDER` measures any of them on your faces.
 
-![The page of the expression model: faces from elsewhere, reliability diagram, risk and coverage, confusion matrix](images/model.png)
+![The page of the expression model: faces from elsewhere, reliability, risk and coverage, confusion](images/model.png)
 """
 
 
