@@ -65,9 +65,9 @@ quarter is the largest of 0, 0.25, 0.5 and 1 that keeps 89 % of accuracy on FER+
 to every single vote, not to majorities: on faces with a majority the model is less sure than it may be, against single
 votes and on the photographs it is nearly right.
 
-Everyday footage hardly changes: the sample clip is neutral for 89 % of its time (version 0.1.0: 92 %; unsure 6 %, before
-3 %), 200 s of a man who talks and smiles for 60 % (62 %; unsure 18 %, before 4 %). Of a face behind a mask 58 % of the
-time is unsure (6 %).
+Everyday footage hardly changes: the sample clip is neutral for 89 % of its time (version 0.1.0: 92 %; unsure 6 %,
+before 3 %), 200 s of a man who talks and smiles for 60 % (62 %; unsure 18 %, before 4 %). Of a face behind a mask 58 %
+of the time is unsure (6 %).
 
 What else was tried on frozen features, with figures on FER+ validation (accuracy, mean recall) and on the people of
 `posed` with an even number (the same):
