@@ -43,6 +43,7 @@ def said(*rows: tuple[float, float, int]) -> list[tuple[float, float, str]]:
         # A short beginning joins what comes after it.
         ([(0.0, 0.1, FEAR), (0.15, 0.05, SAD), (0.3, 1.0, SAD)], [(0.0, 1.3, "sad")]),
         ([(0.0, 0.1, FEAR), (0.2, 0.05, SAD), (0.35, 1.0, SAD)], [(0.0, 0.2, "fear"), (0.2, 1.35, "sad")]),
+        ([(10.0, 0.1, FEAR), (10.15, 0.05, SAD), (10.3, 1.0, SAD)], [(10.0, 11.3, "sad")]),
         # Two short ones are one cue of the first.
         ([(0.0, 0.1, FEAR), (0.15, 0.1, SAD)], [(0.0, 0.25, "fear")]),
         # Gaps of two tenths of a second end a cue.

@@ -51,10 +51,8 @@ class _Drawing:
     def paint(self, planes: Planes, number: int, seconds: float) -> None:
         faces = self._at(number, seconds)
         left, top, *_ = self._look.place(self._facts.at(number))
-        if self._look.scale != 1 or left or top:
-            box = faces.box * self._look.scale + np.array([left, top, 0, 0])
-            faces = faces.with_columns(box=box.astype(np.float32))
-        self._overlay.draw(planes, faces)
+        box = faces.box * self._look.scale + np.array([left, top, 0, 0])
+        self._overlay.draw(planes, faces.with_columns(box=box.astype(np.float32)))
 
     def _at(self, number: int, seconds: float) -> Observations:
         """The faces to draw on a frame."""
