@@ -70,7 +70,8 @@ before 3 %), 200 s of a man who talks and smiles for 60 % (62 %; unsure 18 %, be
 of the time is unsure (6 %).
 
 What else was tried on frozen features, with figures on FER+ validation (accuracy, mean recall) and on the people of
-`posed` with an even number (the same):
+`posed` with an even number (the same). These are trials of one fit each, on stored features and not by a command of
+the program; differences of a point or two are chance:
 
 | features of the last layer | FER+ | posed |
 | --- | --- | --- |

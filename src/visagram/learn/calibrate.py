@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.types import EXPRESSIONS
-from visagram.evaluate.metrics import risk_coverage
+from visagram.evaluate.metrics import BINS, risk_coverage
 
 FOLDS = 10
-BINS = 15
 RISK, NEUTRAL_RISK = 0.05, 0.01
 """Shares of wrong answers that are accepted among those that are given, and among those that say neutral."""
 CURVE, SUREST = 41, 0.05
@@ -78,19 +77,32 @@ def calibration_error(posteriors: NDArray[np.float64], votes: NDArray[np.float64
     return float(np.abs(gaps).sum() / len(votes))
 
 
-def choose_thresholds(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """From which confidence on faces are answered, so that at most `RISK` of the answers are wrong, and at most
-    `NEUTRAL_RISK` of those that say neutral: elsewhere expressions are read as neutral, hardly ever the reverse.
-
-    {risk, neutral_risk, unsure_below, coverage, accuracy, points}: unsure_below by expression; points: [threshold,
-    coverage, accuracy] along the curve of one threshold for all, from all faces to the surest.
-    """
+def choose_thresholds(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
+    """By expression, from which confidence on faces are answered, so that at most `RISK` of the answers are wrong, and
+    at most `NEUTRAL_RISK` of those that say neutral: elsewhere expressions are read as neutral, hardly ever the
+    reverse."""
     best, right = posteriors.argmax(axis=1), posteriors.argmax(axis=1) == labels
     neutral, confidence = best == EXPRESSIONS.index("neutral"), posteriors.max(axis=1)
     usual = _lowest(confidence[~neutral], right[~neutral], RISK)
     strict = max(usual, _lowest(confidence[neutral], right[neutral], NEUTRAL_RISK))
-    below = {name: strict if name == "neutral" else usual for name in EXPRESSIONS}
-    sure = confidence >= np.where(neutral, strict, usual)
+    return {name: strict if name == "neutral" else usual for name in EXPRESSIONS}
+
+
+def judge_thresholds(posteriors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """What thresholds do, for the card.
+
+    {risk, neutral_risk, unsure_below, coverage, accuracy, points}: unsure_below as `choose_thresholds` gives it;
+    coverage and accuracy of the faces that are answered, each by thresholds that the other parts chose: on its own
+    faces a threshold keeps the risk by construction. points: [threshold, coverage, accuracy] along the curve of one
+    threshold for all, from all faces to the surest.
+    """
+    best, fold, answered = posteriors.argmax(axis=1), divided(labels, FOLDS, 0), np.zeros(len(labels), bool)
+    for k in np.unique(fold):
+        mine = fold == k
+        chosen = choose_thresholds(posteriors[~mine], labels[~mine])
+        limits = np.array([chosen[name] for name in EXPRESSIONS])
+        answered[mine] = posteriors[mine].max(axis=1) >= limits[best[mine]]
+    right = best == labels
     curve = risk_coverage(posteriors, labels)
     last, first = len(curve.risk) - 1, int(np.searchsorted(curve.coverage, SUREST))
     steps = np.unique(np.linspace(last, first, CURVE).astype(int))[::-1]
@@ -98,9 +110,9 @@ def choose_thresholds(posteriors: NDArray[np.float64], labels: NDArray[np.int64]
     return {
         "risk": RISK,
         "neutral_risk": NEUTRAL_RISK,
-        "unsure_below": below,
-        "coverage": round(float(sure.mean()), 4),
-        "accuracy": round(float(right[sure].mean()), 4) if sure.any() else 0.0,
+        "unsure_below": choose_thresholds(posteriors, labels),
+        "coverage": round(float(answered.mean()), 4),
+        "accuracy": round(float(right[answered].mean()), 4) if answered.any() else 0.0,
         "points": [[round(value, 4) for value in point] for point in points.tolist()],
     }
 

@@ -13,7 +13,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Figures, agreement, measure
-from visagram.learn.calibrate import calibrate, choose_thresholds, fit_temperature, softmax64
+from visagram.learn.calibrate import calibrate, fit_temperature, judge_thresholds, softmax64
 from visagram.learn.data import Faces48
 from visagram.learn.robust import DARK, SCALE, SHIFT, total_variation
 
@@ -38,7 +38,7 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
     posteriors = softmax64(logits / temperature)
     judged = crossed[clear[spoken]]
     figures = measure(judged, labels, SEED)
-    how |= {"ece_15": round(figures.ece.value, 4), "risk_coverage": choose_thresholds(judged, labels)}
+    how |= {"ece_15": round(figures.ece.value, 4), "risk_coverage": judge_thresholds(judged, labels)}
     below = how["risk_coverage"]["unsure_below"]
     doubted = posteriors[spoken & ~clear]
     unclear = doubted.max(axis=1) < np.array([below[name] for name in EXPRESSIONS])[doubted.argmax(axis=1)]

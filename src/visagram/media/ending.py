@@ -23,6 +23,8 @@ MOST_PARTS = 1_000_000
 GIF_IMAGE, GIF_EXTENSION, GIF_END = b"\x2c\x21\x3b"
 MOST_GIF = 1 << 26
 """Bytes of a GIF that are looked through."""
+FLV_KINDS = (b"\x08", b"\x09", b"\x12")
+"""What a tag holds: sound, a picture, or data."""
 HOLE = 0.5
 """Seconds without a picture that make one look whether some were lost."""
 SEGMENT, CLUSTER, UNKNOWN_SIZE = 0x18538067, 0x1F43B675, -1
@@ -194,6 +196,9 @@ def _ebml_is_damaged(file: BinaryIO, size: int) -> bool:
             name, length, begin = _element(file.read(16))
         except ValueError:
             return position < end
+        if position >= end > 0:
+            # Of a second segment nothing is read; junk behind the first is none of its parts.
+            return name == SEGMENT
         if length != UNKNOWN_SIZE and name not in (SEGMENT, CLUSTER):
             position += begin + length
             if position > end > 0:
@@ -224,13 +229,17 @@ def _behind(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _flv_tags(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
-    """Of each tag of a Flash video its end, its length, and the length that stands behind it: 0 where nothing does."""
+    """Of each tag of a Flash video its end, its length, and the length that stands behind it, 0 where nothing does.
+    They end before what is no tag, as junk behind a whole file."""
     position = int.from_bytes(file.read(9)[5:9], "big") + 4
     for _ in range(MOST_PARTS):
         if position >= size:
             return
         file.seek(position)
-        length = 11 + int.from_bytes(file.read(4)[1:], "big")
+        head = file.read(11)
+        if head[:1] not in FLV_KINDS or any(head[8:]):
+            return
+        length = 11 + int.from_bytes(head[1:4], "big")
         position += length
         file.seek(position)
         yield position, length, int.from_bytes(file.read(4), "big")
