@@ -152,3 +152,36 @@ def test_a_deleted_video_comes_back_with_undo_and_can_go_for_good(visit, api, tm
     assert freed["bytes_freed"] >= video["bytes"]
     page.goto("/log")
     expect(page.locator("main")).to_contain_text("to delete.mp4")
+
+
+def test_an_answer_that_is_older_than_a_deletion_brings_nothing_back(visit, api, tmp_path):
+    """A list asked for before a video was deleted may arrive afterwards, or while the server is at it."""
+    kept = api.done(api.upload(write_clip(tmp_path / "kept.mp4", sample_frames(24)), "kept beside.mp4"))
+    gone = api.done(api.upload(write_clip(tmp_path / "gone.mp4", sample_frames(26)), "gone early.mp4"))
+    page = visit("/")
+    row = page.locator("#videos > li", has_text=gone["name"])
+    expect(row).to_be_visible()
+    held = []
+    page.route(re.compile(r"/api/v1/videos\?"), lambda route: held.append((route, route.fetch())), times=1)
+    with page.expect_request(re.compile(r"/api/v1/videos\?")):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    row.get_by_role("button", name=f"More for {gone['name']}").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(row).to_have_count(0)
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    expect(page.locator("#videos > li", has_text=kept["name"])).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(row).to_have_count(0)
+
+
+def test_a_list_that_comes_anew_leaves_an_open_menu_alone(visit, api, tmp_path):
+    video = api.done(api.upload(write_clip(tmp_path / "menu.mp4", sample_frames(28)), "menu open.mp4"))
+    page = visit("/")
+    row = page.locator("#videos > li", has_text=video["name"])
+    row.get_by_role("button", name=f"More for {video['name']}").click()
+    with page.expect_response(re.compile(r"/api/v1/videos\?")):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(row).to_have_count(0)

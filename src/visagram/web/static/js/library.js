@@ -16,6 +16,7 @@ const rows = new Map();
 const tags = new Set();
 let total = 0;
 let latest = 0;
+let answered = 0;
 
 /** Fills the list from the server: the first page, or what follows the rows that are there. */
 async function load({ more = false } = {}) {
@@ -25,32 +26,57 @@ async function load({ more = false } = {}) {
   try {
     answer = await api.get("/videos", { ...chosen(), limit: more ? PAGE : Math.max(PAGE, Math.min(rows.size, 100)), offset });
   } catch (problem) {
-    if (problem instanceof Problem) return mine === latest && failed(problem);
-    throw problem;
+    if (!(problem instanceof Problem)) throw problem;
+    if (mine !== latest) return;
+    answered = mine;
+    return failed(problem);
   }
   if (mine !== latest) return;
+  answered = mine;
   total = answer.total;
   const focused = document.activeElement;
   const back = focused.closest(".video")?.dataset.id;
   if (!more) {
-    rows.clear();
-    at("videos").replaceChildren();
+    const there = new Set(answer.items.map((video) => video.id));
+    for (const id of [...rows.keys()]) if (!there.has(id)) drop(id);
   }
-  for (const video of answer.items) place(video);
+  answer.items.forEach((video, index) => place(video, offset + index));
   if (back && !focused.isConnected) rows.get(back)?.element.querySelector(focused.matches(".more") ? ".more" : "a.name").focus();
   showState();
+}
+
+/** After a change made here: an answer that is still on its way may not know of it, so the list is asked for anew. */
+function changedHere() {
+  showState();
+  if (answered !== latest) load();
 }
 
 const chosen = () => ({ query: filters.query, state: filters.state, tag: filters.tag });
 const filtered = () => Boolean(filters.query || filters.state || filters.tag);
 
-function place(video, first = false) {
-  const row = makeRow(video, { remove, filterTag: (tag) => setFilter("tag", tag) });
+/** Shows a video as row number `index`. A row that is right stays untouched, and with it its focus and open menu. */
+function place(video, index) {
+  const list = at("videos");
   const old = rows.get(video.id);
+  const right = old && JSON.stringify(old.video) === JSON.stringify(video);
+  const row = right ? old : makeRow(video, { remove, replace, filterTag: (tag) => setFilter("tag", tag) });
+  if (old && !right) old.element.replaceWith(row.element);
   rows.set(video.id, row);
-  if (old) old.element.replaceWith(row.element);
-  else at("videos")[first ? "prepend" : "append"](row.element);
+  if (list.children[index] !== row.element) list.insertBefore(row.element, list.children[index] ?? null);
   for (const tag of video.tags) tags.add(tag);
+}
+
+/** Shows a video that was changed here in the row that it has now. */
+function replace(video) {
+  const row = rows.get(video.id);
+  if (row) place(video, [...at("videos").children].indexOf(row.element));
+  changedHere();
+  return rows.get(video.id);
+}
+
+function drop(id) {
+  rows.get(id)?.element.remove();
+  rows.delete(id);
 }
 
 function showState() {
@@ -90,13 +116,12 @@ async function setFilter(name, value) {
   announce(at("count").textContent);
 }
 
-async function remove(video, row) {
+async function remove(video) {
   try {
     const { undo_seconds: seconds, restore_url: url } = await api.del(`/videos/${video.id}`);
-    row.element.remove();
-    rows.delete(video.id);
-    total -= 1;
-    showState();
+    if (rows.has(video.id)) total -= 1;
+    drop(video.id);
+    changedHere();
     toast(`“${video.name}” is deleted.`, { action: "Undo", seconds, focus: true, onAction: () => restore(url) });
   } catch (problem) {
     toastProblem(problem);
@@ -156,8 +181,8 @@ async function arrived(upload, last) {
     const video = await api.get(`/videos/${upload.video}`);
     if (alone && video.latest) return location.assign(`/analyses/${video.latest.id}`);
     if (!rows.has(video.id)) total += 1;
-    place(video, true);
-    showState();
+    place(video, 0);
+    changedHere();
   } catch (problem) {
     toastProblem(problem);
   }

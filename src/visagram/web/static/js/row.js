@@ -10,18 +10,19 @@ import { bytes, clock, count, h, icon, openDialog, percent, printable, toast, to
 const STAGES = { wait: "Waiting", probe: "Reading the video", analyse: "Measuring faces", summarise: "Summing up", done: "Done" };
 
 /**
- * `{element, update(analysis), refresh(video), incomplete()}`; `remove(video, row)` and `filterTag(tag)` belong to the
- * list. A row is incomplete until the video was looked into: then `refresh` brings its length and poster.
+ * `{element, video, update(analysis), refresh(video), incomplete()}`; `list` has `remove(video)`, `replace(video)`, which
+ * returns the row that shows it now, and `filterTag(tag)`. A row is incomplete until the video was looked into: then
+ * `refresh` brings its length and poster.
  */
-export function makeRow(video, { remove, filterTag }) {
+export function makeRow(video, list) {
   const link = () => (video.latest ? `/analyses/${video.latest.id}` : `/videos/${video.id}`);
   const state = h("div", { class: "state" });
   const people = h("p", { class: "people" });
   const more = h("button", { class: "button icon quiet more", type: "button", "aria-label": `More for ${video.name}` }, icon("more"));
   const name = h("a", { class: "name", href: link() }, h("bdi", {}, printable(video.name)));
   let [picture, line] = [poster(video), facts(video)];
-  const element = h("li", { class: "video", data: { id: video.id } }, picture, h("div", { class: "what" }, h("h2", {}, name), line, chips(video, filterTag)), state, people, more);
-  const row = { element, update, refresh, incomplete: () => !video.facts || !video.poster_url };
+  const element = h("li", { class: "video", data: { id: video.id } }, picture, h("div", { class: "what" }, h("h2", {}, name), line, chips(video, list.filterTag)), state, people, more);
+  const row = { element, video, update, refresh, incomplete: () => !video.facts || !video.poster_url };
 
   function refresh(fresh) {
     video.facts = fresh.facts;
@@ -46,9 +47,9 @@ export function makeRow(video, { remove, filterTag }) {
     { label: "Open", icon: "open", href: link() },
     { label: "Analyse again…", icon: "settings", action: again },
     { label: "Download the original", icon: "download", href: `${video.content_url}${video.content_url.includes("?") ? "&" : "?"}download=1`, download: "" },
-    { label: "Rename and describe…", icon: "edit", action: () => describe(video, row, { remove, filterTag }) },
+    { label: "Rename and describe…", icon: "edit", action: () => describe(video, list) },
     null,
-    { label: "Delete", icon: "delete", danger: true, action: () => remove(video, row) },
+    { label: "Delete", icon: "delete", danger: true, action: () => list.remove(video) },
   ]);
   return row;
 }
@@ -95,7 +96,7 @@ function showState(box, analysis) {
 }
 
 /** The dialog that renames a video and says what it is about. */
-function describe(video, row, list) {
+function describe(video, list) {
   const input = h("input", { id: "video-name", type: "text", value: video.name, required: true, maxlength: 255, autocomplete: "off", "aria-describedby": "video-name-error" });
   const error = h("p", { class: "error", id: "video-name-error" });
   const about = describeFields(video);
@@ -119,12 +120,9 @@ function describe(video, row, list) {
     save.disabled = true;
     try {
       const changed = await api.patch(`/videos/${video.id}`, { name, ...about.read(), notes: notes.value });
-      const fresh = makeRow(changed, list);
-      Object.assign(video, changed);
-      row.element.replaceWith(fresh.element);
-      Object.assign(row, fresh);
+      const row = list.replace(changed);
       dialog.close();
-      row.element.querySelector(".more").focus();
+      row?.element.querySelector(".more").focus();
       toast("Saved.", { kind: "done" });
     } catch (problem) {
       save.disabled = false;
