@@ -1,9 +1,9 @@
 """Put a finished training run's model into the package: `python tools/ship_model.py RUN [NAME [EVALUATION ...]]`.
 
-NAME is `visagram-emotion`, the default; `visagram-teacher`, by which generated faces are judged; or
-`visagram-diffusion`, the generator. EVALUATION: folders that `visagram evaluate` wrote of this model on faces from
-elsewhere, each as FOLDER=WHAT, in words for people; the card tells their figures. `docs/models.md` is to be written
-again afterwards: `tools/document_models.py`.
+NAME is `visagram-emotion`, the default; `visagram-committee`, the model around it; `visagram-teacher`, by which
+generated faces are judged; or `visagram-diffusion`, the generator. EVALUATION: folders that `visagram evaluate` wrote
+of this model on faces from elsewhere, each as FOLDER=WHAT, in words for people; the card tells their figures.
+`docs/models.md` is to be written again afterwards: `tools/document_models.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).resolve().parents[1] / "src" / "visagram" / "models" / "data"
-WRITTEN_AS = {"visagram-teacher": "visagram-emotion"}
+WRITTEN_AS = dict.fromkeys(("visagram-committee", "visagram-teacher"), "visagram-emotion")
 """Training gives every expression model the same name."""
 SELDOM = 0.3
 """A recall below is a failure that the card names."""

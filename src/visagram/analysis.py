@@ -11,6 +11,7 @@ import numpy as np
 
 import visagram.wire as wire
 from visagram.core.certainty import unsure_below
+from visagram.core.prior import EVEN, EVERYDAY, factors
 from visagram.core.segments import Probed, Segment, SegmentResult, Timeline, plan
 from visagram.core.summary import summarise
 from visagram.core.types import Observations, Progress, ResultWarning, TrackSummary, VideoFacts
@@ -157,6 +158,10 @@ def prepare_models(settings: Settings, progress: Progress) -> None:
         progress("fetch", received, total)
 
     prepare(settings.emotion, settings.detector, settings.models_folder, offline=settings.offline, watch=watch)
+    try:
+        factors(settings.prior, model_cards(settings.emotion, settings.detector, settings.models_folder))
+    except ValueError as error:
+        raise UsageError(f"The setting prior is '{settings.prior}', but {error}.") from error
 
 
 def plan_video(name: str, facts: VideoFacts, timeline: Timeline, settings: Settings) -> list[Segment]:
@@ -187,6 +192,7 @@ def assemble(name: str, probed: Probed, parts: Sequence[Part], settings: Setting
         threshold=same_person_threshold(),
         seed=settings.seed,
         unsure_below=unsure_below(models),
+        prior=factors(settings.prior, models),
     )
     report = Report(
         video=facts,
@@ -194,11 +200,21 @@ def assemble(name: str, probed: Probed, parts: Sequence[Part], settings: Setting
         models=models,
         people=summary.people,
         totals=summary.totals,
-        warnings=(*found, *_warnings(parts, timeline, len(summary.people))),
+        warnings=(*found, *_warnings(parts, timeline, len(summary.people)), *_of_prior(settings.prior)),
         observations=summary.observations,
     )
     progress("summarise", 1, 1)
     return Assembled(report, summary.tracks)
+
+
+def _of_prior(prior: str) -> Iterator[ResultWarning]:
+    if prior != EVERYDAY:
+        yield ResultWarning(
+            "other_prior",
+            f"Probabilities are under {'an even prior' if prior == EVEN else 'a prior of your own'}: everyday life is "
+            "mostly neutral and happy, acted or selected material is not, so other expressions are read more readily "
+            "than by default.",
+        )
 
 
 def _warnings(parts: Sequence[Part], timeline: Timeline, people: int) -> Iterator[ResultWarning]:

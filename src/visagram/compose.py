@@ -50,11 +50,12 @@ class Models:
         embedding = read_card(EMBEDDING)
         self._detectors = open_detectors(settings.detector, threads, settings.models_folder, alive)
         self._classifier = open_classifier(settings.emotion, threads, settings.models_folder, alive)
+        self._quick = catalog.open_quick(settings.emotion, threads, settings.models_folder)
         if settings.refine:
             # Imported here: few ask for it.
             from visagram.synth.refine import refine
 
-            self._classifier = refine(self._classifier, threads)
+            self._classifier, self._quick = refine(self._classifier, threads), None
         self._embedder = OnnxEmbedder(embedding, threads=threads)
         self._cropper = OpenCvCropper(np.array(embedding.facts["input"]["template"], np.float64))
 
@@ -63,7 +64,9 @@ class Models:
         return (self.threads, self._chosen) == (threads, _chosen(settings))
 
     def stages(self, facts: VideoFacts, settings: Settings) -> Stages:
-        return Stages(self._detectors(facts, settings), self._cropper, self._classifier, self._embedder)
+        # The reference follows nothing: it is asked about every face.
+        quick = None if settings.detect_every == 1 else self._quick
+        return Stages(self._detectors(facts, settings), self._cropper, self._classifier, self._embedder, quick)
 
 
 def _chosen(settings: Settings) -> tuple[str, str, bool, Path]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from visagram.core.types import Observations, Person, ResultWarning, Totals, VideoFacts
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
     import plotly.graph_objects
     import pyarrow
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Report:
     """One video, analysed. Frozen; equal analyses give equal reports.
 
     settings: those on which the result depends. models: name, task, version and hash of each model used. warnings:
-    what was repaired, guessed, chosen or left out.
+    what was repaired, guessed, chosen or left out. observations: with posteriors under the prior of the settings, as
+    has everything that is computed from them; tables keep them under the everyday one.
     """
 
     video: VideoFacts
@@ -75,6 +78,14 @@ class Report:
         from visagram.core.certainty import unsure_below
 
         return unsure_below(self.models)
+
+    @property
+    def prior(self) -> NDArray[np.float64] | None:
+        """(7,) by what the posteriors of tables are multiplied to be those of `observations`; None where they are the
+        same."""
+        from visagram.core.prior import factors
+
+        return factors(self.settings.get("prior"), self.models)
 
     def smoothed(self, seconds: float | None = None) -> Observations:
         """The observations with posteriors smoothed over time (`core.smoothing`), by default as timelines draw them.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -75,7 +76,8 @@ class Settings:
     )
     detect_every: int = _setting(
         0,
-        "Run the detector at least every n-th frame; 1 is the reference, 0 chooses from the frame rate.",
+        "Run the detector at least every n-th frame; 0 chooses from the frame rate; 1 is the reference, in which the "
+        "whole expression model is asked about every face, too.",
         least=0,
         most=100,
     )
@@ -90,9 +92,15 @@ class Settings:
         most=10,
     )
     emotion: str = _setting(
-        "visagram", "Model that reads apparent expression: visagram, deepface, hf:<name or folder> or onnx:<file>."
+        "visagram",
+        "Model that reads apparent expression: visagram, visagram-fast, deepface, hf:<name or folder> or onnx:<file>.",
     )
     detector: str = _setting("visagram", "Model that finds faces: visagram or deepface-retinaface.")
+    prior: str = _setting(
+        "everyday",
+        "How frequent expressions are thought to be before a face is seen: everyday, even, or a JSON file with a share "
+        "for each (or the seven as angry=0.1,disgust=0.1,...).",
+    )
     refine: bool = _setting(
         False, "Ask the generator of faces, too, which expression it sees: slower, and its card says what it gains."
     )
@@ -148,6 +156,8 @@ class Settings:
         _require(self, self.region is None or _is_region(self.region), "region", "x,y,w,h with w and h above 0")
         sized = self.detect_size.isdecimal() and 64 <= int(self.detect_size[:9]) <= 8192
         _require(self, sized or self.detect_size in ("auto", "full"), "detect_size", "auto, full or 64 to 8192 pixels")
+        if self.prior != "everyday":
+            object.__setattr__(self, "prior", _prior(self.prior))
         for name in ("emotion", "detector"):
             _require(self, bool(getattr(self, name)) and getattr(self, name).isprintable(), name, "the name of a model")
         _require(self, self.models.isprintable(), "models", "the name of a folder")
@@ -170,8 +180,12 @@ class Settings:
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Settings from the file, the environment and the overrides; an override of None means "not given"."""
-        return cls(**_collected(cls, overrides))
+        """Settings from the file, the environment and the overrides; an override of None means "not given". A prior
+        may be a file here, whose shares are read."""
+        collected = _collected(cls, overrides)
+        if "prior" in collected:
+            collected["prior"] = _shares_of_file(str(collected["prior"]))
+        return cls(**collected)
 
     def for_report(self) -> dict[str, Any]:
         """The settings on which the result depends, as JSON types."""
@@ -266,6 +280,30 @@ class ServerSettings:
         if self.data:
             return Path(self.data).expanduser().absolute()
         return _user_data()
+
+
+def _prior(text: str) -> str:
+    # Imported here, as below: it needs NumPy, and settings are read before anything is computed.
+    from visagram.core.prior import canonical
+
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise _refusal("prior", text, f"everyday, even or seven shares ({error})") from error
+
+
+def _shares_of_file(named: str) -> str:
+    """What a file says of the prior; anything but the name of a file as it is. Raises `UsageError`."""
+    path = Path(named)
+    if named in ("everyday", "even") or "=" in named or not path.is_file():
+        return named
+    from visagram.core.prior import of_shares
+
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return of_shares(found if isinstance(found, dict) else {})
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"The prior in {path} cannot be used: {error}.") from error
 
 
 def _user_data() -> Path:

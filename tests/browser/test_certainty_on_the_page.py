@@ -12,7 +12,7 @@ from browser.look import until
 from visagram.core.certainty import unsure_below
 from visagram.core.types import EXPRESSIONS
 from visagram.export.words import unsure_words
-from visagram.models.card import EMOTION, read_card
+from visagram.models.card import COMMITTEE, read_card
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_was_unsure_is_a_share_of_its_own(api, analysed, visit):
     people = api.get(f"{analysed}/people")["items"]
     lines = page.locator("#cards .doubt").all_inner_texts()
     assert len(lines) == len(people) == 2
-    words = unsure_words(unsure_below([read_card(EMOTION).for_report()]))
+    words = unsure_words(unsure_below([read_card(COMMITTEE).for_report()]))
     for line, person in zip(lines, people, strict=True):
         share = person["unsure"] / person["measured"]
         shown = "<1" if 0 < share < 0.01 else f"{share * 100:.0f}"

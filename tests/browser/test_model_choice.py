@@ -38,7 +38,7 @@ def form(visit, offline, guard) -> Page:
 
 
 def test_the_form_tells_what_each_model_costs_and_why_one_cannot_be_chosen(form):
-    for group, ours in ((EXPRESSION, "visagram-emotion (default)"), (FACES, "retinaface-mobilenet025 (default)")):
+    for group, ours in ((EXPRESSION, "visagram-committee (default)"), (FACES, "retinaface-mobilenet025 (default)")):
         radio = form.get_by_role("group", name=group).get_by_role("radio", name=ours)
         expect(radio).to_be_checked()
         expect(radio).to_have_accessible_description(re.compile(r"MIT, \d\.\d MB.*Comes with Visagram\."))

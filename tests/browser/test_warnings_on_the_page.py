@@ -64,3 +64,28 @@ def _changed(api, clips, served, seed: str, change: Callable[[dict[str, Any]], N
             change(report)
             path.write_text(json.dumps(report), "utf-8")
     return f"/analyses/{video['latest']['id']}"
+
+
+def test_a_result_of_an_older_model_says_so_and_offers_to_analyse_again(visit, clips):
+    clip = clips["sample"]
+    page = visit(None)
+
+    def older(route):
+        answer = route.fetch()
+        report = answer.json()
+        for model in report["models"]:
+            if model["task"] == "expression":
+                model |= {"sha256": "0" * 64, "name": "visagram-emotion", "version": "0.1.0"}
+        route.fulfill(response=answer, json=report)
+
+    page.route("**/api/v1/analyses/*/report", older)
+    page.goto(clip.page)
+    notice = page.locator("#newer-model")
+    expect(notice).to_contain_text("visagram-emotion 0.1.0")
+    notice.get_by_role("button", name="Analyse again").click()
+    expect(page.get_by_role("dialog")).to_contain_text("sample.mp4")
+    page.unroute_all()
+    page.goto(clip.page)
+    expect(page.locator("#cards .card").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(notice).to_have_count(0)

@@ -14,7 +14,7 @@ import pytest
 from command import content, visagram
 from media_factory import SAMPLE, flip_bits, numbered, sample_frames, write_clip
 from visagram.core.types import EXPRESSIONS
-from visagram.models.catalog import EMOTION, read_card
+from visagram.models.catalog import COMMITTEE, read_card
 from visagram.models.emotion import OnnxClassifier
 
 CELL, COLUMNS = 48, 10
@@ -30,7 +30,7 @@ def faces() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def answers(faces: np.ndarray) -> np.ndarray:
-    return OnnxClassifier(read_card(EMOTION), threads=1).classify(faces).argmax(axis=1)
+    return OnnxClassifier(read_card(COMMITTEE), threads=1).classify(faces).argmax(axis=1)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from command import visagram
 from generators import portrait
 from sheets import smiles
 from visagram.evaluate.marked import is_marked
-from visagram.models.card import EMOTION, read_card
+from visagram.models.card import COMMITTEE, EMOTION, read_card
 
 
 def test_one_command_goes_from_the_weak_expression_to_a_decision(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_one_command_goes_from_the_weak_expression_to_a_decision(tmp_path: Path)
     assert {face["generator"] for face in faces} == {"visagram-diffusion"}
     accepted = [face for face in faces if face["decision"] == "accepted"]
     assert accepted and all(is_marked(work / "faces" / face["file"]) for face in faces)
-    assert verdict["model"] == read_card(EMOTION).sha256 and verdict["reasons"] and verdict["promote"] is False
+    assert verdict["model"] == read_card(COMMITTEE).sha256 and verdict["reasons"] and verdict["promote"] is False
     assert json.loads((work / "model" / f"{EMOTION}.json").read_text())["generated"]["faces"] == len(accepted)
     for which in ("first", "second"):
         assert "One against the other" in (work / which / "evaluation.html").read_text()

@@ -95,7 +95,7 @@ def test_models_are_listed_shown_and_not_fetched_offline(tmp_path):
     fetched = _run(tmp_path, "models", "fetch", "deepface", models=tmp_path / "m", offline=1)
     assert (fetched.returncode, fetched.stdout) == (1, "")
     assert "offline" in fetched.stderr
-    assert _run(tmp_path, "models", "fetch", "visagram").stdout.strip().endswith("visagram-emotion.onnx")
+    assert _run(tmp_path, "models", "fetch", "visagram").stdout.strip().endswith("visagram-committee.onnx")
     assert _run(tmp_path, "models", "show", "nothing").returncode == 2
 
 

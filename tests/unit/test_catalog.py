@@ -30,7 +30,7 @@ def _changed(model, /, **facts):
 
 def test_names_that_are_none_are_refused_with_the_list():
     for name in ("nonsense", "hf:", "onnx:", "Visagram"):
-        with pytest.raises(UsageError, match=r"setting emotion.*visagram, visagram-teacher, deepface, hf:"):
+        with pytest.raises(UsageError, match=r"visagram, visagram-fast, visagram-teacher, deepface, hf:"):
             find("expression", name)
     for name in ("deepface", "hf:a/b"):
         with pytest.raises(UsageError, match=r"setting detector.*visagram, deepface-retinaface"):
@@ -50,7 +50,9 @@ def test_the_report_names_the_models_that_were_chosen(tmp_path):
     cards = model_cards(f"onnx:{own}", "visagram", tmp_path)
     assert [card["name"] for card in cards] == ["retinaface-mobilenet025", "faceres-embedding", "onnx:mine.onnx"]
     assert cards[-1]["sha256"] == file_hash(own)
-    assert model_cards()[-1]["name"] == "visagram-emotion"
+    ours, fast = model_cards()[-1], model_cards("visagram-fast")[-1]
+    assert (ours["name"], fast["name"]) == ("visagram-committee", "visagram-emotion")
+    assert ours["quick"] == {name: fast[name] for name in ("name", "version", "sha256")} and "quick" not in fast
 
 
 def test_the_list_names_every_model_and_how_to_name_others(tmp_path):
@@ -81,8 +83,9 @@ def test_no_card_of_what_is_not_there(tmp_path):
 
 def test_a_server_offers_what_is_installed_and_nobodys_files(monkeypatch):
     monkeypatch.setitem(catalog.EXTRAS, "deepface", ("no_such_package",))
-    assert offered("expression", "visagram") == ["visagram", "visagram-teacher"]
-    assert offered("expression", "onnx:mine.onnx") == ["visagram", "visagram-teacher", "onnx:mine.onnx"]
+    ours = ["visagram", "visagram-fast", "visagram-teacher"]
+    assert offered("expression", "visagram") == ours
+    assert offered("expression", "onnx:mine.onnx") == [*ours, "onnx:mine.onnx"]
     check_offered("visagram", "visagram", "visagram")
     for emotion, detector in (
         ("onnx:/etc/passwd", "visagram"),

@@ -8,7 +8,7 @@ from visagram.models import catalog
 from visagram.models.listing import offers, table
 from weights import write_linear
 
-OURS = ["visagram-emotion", "retinaface-mobilenet025", "faceres-embedding"]
+OURS = ["visagram-committee", "visagram-emotion", "retinaface-mobilenet025", "faceres-embedding"]
 
 
 def by_name(folder, **more):
@@ -24,7 +24,7 @@ def installed(monkeypatch):
 def test_our_own_models_are_always_there(tmp_path) -> None:
     for offline in (False, True):
         found = by_name(tmp_path, offline=offline)
-        assert [(found[name].cost, found[name].obstacle) for name in OURS] == [("comes with Visagram", "")] * 3
+        assert [(found[name].cost, found[name].obstacle) for name in OURS] == [("comes with Visagram", "")] * 4
 
 
 def test_what_is_fetched_at_first_use_says_from_where_and_how_much(tmp_path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from visagram.models.card import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.card import COMMITTEE, DETECTOR, EMBEDDING, EMOTION, read_card
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +24,6 @@ def test_the_page_is_that_of_the_cards():
 
 def test_every_model_that_ships_is_on_it_with_its_hash():
     found = (ROOT / "docs" / "models.md").read_text("utf-8")
-    for name in (EMOTION, DETECTOR, EMBEDDING):
+    for name in (COMMITTEE, EMOTION, DETECTOR, EMBEDDING):
         assert f"## {name}" in found
         assert read_card(name).sha256[:16] in found

@@ -9,9 +9,9 @@ import pytest
 
 from visagram.compose import open_classifier
 from visagram.errors import ModelError, OutputUnwritable, UsageError
-from visagram.models.card import EMOTION, file_hash, read_card
-from visagram.models.catalog import model_cards
-from visagram.models.promotion import PLACE, STATE, current, promote, promotions, rollback
+from visagram.models.card import COMMITTEE, EMOTION, file_hash, read_card
+from visagram.models.catalog import model_cards, open_quick
+from visagram.models.promotion import PLACE, STATE, current, learned, promote, promotions, rollback
 from weights import write_linear
 
 
@@ -26,7 +26,7 @@ def better(tmp_path):
 
 
 def test_without_promotions_it_is_the_embedded_one(models):
-    assert current(models) == read_card(EMOTION)
+    assert current(models) == read_card(COMMITTEE)
     assert promotions(models) == []
     with pytest.raises(UsageError, match="No model was promoted"):
         rollback(models)
@@ -34,9 +34,10 @@ def test_without_promotions_it_is_the_embedded_one(models):
 
 def test_a_promoted_model_is_what_visagram_opens_and_what_reports_name(models, better):
     card = promote(better, models, "a test")
-    assert card.sha256 == file_hash(better) != read_card(EMOTION).sha256
+    assert card.sha256 == file_hash(better) != read_card(COMMITTEE).sha256
     assert current(models) == card
     assert model_cards(folder=models)[-1]["sha256"] == card.sha256
+    assert "quick" not in model_cards(folder=models)[-1] and open_quick("visagram", 1, models) is None
     open_classifier("visagram", 1, models).close()
     (found,) = promotions(models)
     assert (found.source, found.reason, found.sha256) == (str(better), "a test", card.sha256)
@@ -54,7 +55,7 @@ def test_a_rollback_goes_back_one_promotion_at_a_time(models, better, tmp_path):
     second = promote(write_linear(tmp_path / "best.onnx", seed=1), models, "").sha256
     assert current(models).sha256 == second
     assert rollback(models).sha256 == first
-    assert rollback(models) == read_card(EMOTION)
+    assert rollback(models) == read_card(COMMITTEE)
     assert promote(better, models, "again").sha256 == first
 
 
@@ -64,13 +65,20 @@ def test_the_model_in_force_is_not_promoted_twice(models, better):
         promote(better, models, "")
 
 
+def test_a_further_run_begins_with_what_the_model_in_force_learned(models, better):
+    """The model that comes with Visagram is fitted around a network that can be trained on."""
+    assert learned(models) == read_card(EMOTION).file.with_suffix(".safetensors") and learned(models).is_file()
+    card = promote(better, models, "")
+    assert learned(models) == card.file.with_suffix(".safetensors")
+
+
 def test_what_is_no_model_is_not_promoted(models, better, tmp_path):
     (tmp_path / "text.onnx").write_text("no")
     better.with_suffix(".json").rename(tmp_path / "card.json")
     for source in (tmp_path / "text.onnx", better, tmp_path / "nothing", tmp_path):
         with pytest.raises(ModelError):
             promote(source, models, "")
-    assert current(models) == read_card(EMOTION)
+    assert current(models) == read_card(COMMITTEE)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,7 @@ def test_a_damaged_promotion_says_how_to_go_on_and_rollback_does(models, better,
     damage(models / PLACE)
     with pytest.raises(ModelError, match="rollback"):
         current(models)
-    assert rollback(models) == read_card(EMOTION)
+    assert rollback(models) == read_card(COMMITTEE)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "x"}', '{"schema": "visagram-promoted/1", "promoted": [{}]}'])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cards import CONFUSION, full_card
 from service import open_service
 from visagram.models import catalog
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, read_card
+from visagram.models.catalog import COMMITTEE, DETECTOR, EMBEDDING, EMOTION, read_card
 from visagram.settings import Settings
 from visagram.web.app import create_app
 from weights import write_linear
@@ -34,7 +34,7 @@ def ask(tmp_path_factory):
     service.store.close()
 
 
-@pytest.mark.parametrize("name", [DETECTOR, EMBEDDING, EMOTION])
+@pytest.mark.parametrize("name", [DETECTOR, EMBEDDING, COMMITTEE, EMOTION])
 def test_a_models_page_shows_its_whole_card(ask, name):
     card, page = read_card(name), ask(f"/models/{name}")
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
@@ -56,16 +56,16 @@ def test_a_models_page_shows_its_whole_card(ask, name):
 
 
 def test_the_emotion_models_page_shows_how_well_each_expression_is_found(ask):
-    page = ask(f"/models/{EMOTION}")
-    for share in read_card(EMOTION).facts["metrics"]["recall"].values():
+    page = ask(f"/models/{COMMITTEE}")
+    for share in read_card(COMMITTEE).facts["metrics"]["recall"].values():
         assert f"{share * 100:.0f} %" in page
 
 
 def test_the_list_of_models_leads_to_each(ask):
     page = ask("/models")
-    for name in (DETECTOR, EMBEDDING, EMOTION, "deepface", "deepface-retinaface"):
+    for name in (DETECTOR, EMBEDDING, COMMITTEE, EMOTION, "deepface", "deepface-retinaface"):
         assert f'href="/models/{name}"' in page
-    accuracy = read_card(EMOTION).facts["metrics"]["accuracy"]
+    accuracy = read_card(COMMITTEE).facts["metrics"]["accuracy"]
     assert f"{accuracy:.1%}".replace("%", " %") in page and "3.0.4" in page
 
 

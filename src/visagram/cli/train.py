@@ -16,7 +16,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with labels.csv and its sprite sheets.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
     recipe: Annotated[
-        str, typer.Option(help="Name of the recipe: small, refit, teacher, sibling, finetune or tiny.")
+        str, typer.Option(help="Name of the recipe: small, refit, committee, teacher, sibling, finetune or tiny.")
     ] = "small",
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a finished run to learn from, or visagram; repeatable.")
@@ -92,9 +92,9 @@ def _accepted(folder: Path) -> Any:
 
 def _run(folder: Path) -> Path:
     """The folder of a run; `visagram` stands for what the model in force has learned."""
-    from visagram.models.promotion import current
+    from visagram.models.promotion import learned
     from visagram.settings import Settings
 
     if str(folder) != "visagram":
         return folder
-    return current(Settings.load().models_folder).file.with_suffix(".safetensors")
+    return learned(Settings.load().models_folder)

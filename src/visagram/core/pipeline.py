@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.opinion import Opinions
 from visagram.core.quality import judge
 from visagram.core.schedule import ChangeMeter, look
 from visagram.core.stages import EmotionClassifier, FaceCropper, FaceDetector, FaceEmbedder
@@ -37,12 +38,15 @@ class Stages:
 
     detectors: from the closest look, which finds the smallest faces, to coarser and cheaper ones; at least one. The
     closest looks at the end of every few rounds; the faces known decide how closely a round needs to be looked at.
+    quick: says nearly what the classifier says, of every face, so that the classifier is asked about few of them
+    (`opinion.py`); both take aligned crops. None: the classifier is asked about all.
     """
 
     detectors: tuple[FaceDetector, ...]
     cropper: FaceCropper
     classifier: EmotionClassifier
     embedder: FaceEmbedder
+    quick: EmotionClassifier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Stretch:
         self._tracker = Tracker()
         self._motion = MotionClock()
         self._changes = ChangeMeter()
+        self._opinions = Opinions()
         self._memory: dict[int, _Memory] = {}
         self._round = 0
         # The last frame of the round before, whose faces begin the first interpolation of the next.
@@ -194,9 +199,13 @@ class Stretch:
     def _classify(
         self, frames: Sequence[Frame], tracked: Tracked, crops: NDArray[np.uint8], reasons: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        classifier = self._stages.classifier
+        classifier, quick = self._stages.classifier, self._stages.quick
         posteriors = np.full((len(crops), len(EXPRESSIONS)), np.nan, np.float32)
         usable = reasons == Reason.NONE
+        if quick is not None:
+            times = np.array([float(frame.time) for frame in frames])[tracked.position[usable]]
+            posteriors[usable] = self._opinions.classify(quick, classifier, tracked.track[usable], times, crops[usable])
+            return posteriors
         wanted = crops[usable] if classifier.framing.aligned else self._boxes(frames, tracked, usable)
         posteriors[usable] = classifier.classify(wanted)
         return posteriors

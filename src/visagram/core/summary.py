@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visagram.core.certainty import Below, certainty
 from visagram.core.identity import group_people
+from visagram.core.prior import Factors, reweighted
 from visagram.core.rows import rows_of_each
 from visagram.core.segments import Joined, SegmentResult, collect, join
 from visagram.core.statistics import person_statistics, shares_of
@@ -34,13 +35,20 @@ class Summary:
 
 
 def summarise(
-    results: Iterable[SegmentResult], *, analysed: float, threshold: float, seed: int, unsure_below: Below
+    results: Iterable[SegmentResult],
+    *,
+    analysed: float,
+    threshold: float,
+    seed: int,
+    unsure_below: Below,
+    prior: Factors | None = None,
 ) -> Summary:
     """People and totals from the results of all segments that could be analysed, in plan order.
 
     results: gone through twice, so that they can be read one by one: beside the summary itself, a long video's need
     little memory. analysed: seconds that should have been analysed, the frames that did not decode included. threshold:
-    cosine from which two tracks are of one person. unsure_below: see `certainty.unsure`.
+    cosine from which two tracks are of one person. unsure_below: see `certainty.unsure`. prior: by what posteriors are
+    multiplied.
     """
     joined = _without_flickers(join(results))
     tracks, frames, damaged = joined.tracks, joined.frames, joined.damaged
@@ -55,6 +63,7 @@ def summarise(
     # Large, of a long video, and the table will say it all.
     del joined, chosen
     table = collect(results, rows, track=track, person=person)
+    table = table.with_columns(posterior=reweighted(table.posterior, prior))
 
     def statistics(number: int, group: Sequence[int], seen: NDArray[np.intp]) -> Person:
         best = max((tracks[k] for k in group), key=lambda track: track.best_quality)

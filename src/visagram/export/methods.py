@@ -10,6 +10,8 @@ from typing import Any
 from visagram import __version__
 from visagram.core.certainty import unsure_below
 from visagram.core.compare import METHOD
+from visagram.core.opinion import EVERY
+from visagram.core.prior import EVERYDAY
 from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
 from visagram.core.statistics import RESAMPLES
 from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED
@@ -41,6 +43,11 @@ COMPARISON_SOURCES = (
 _SMOOTHING = (
     "Timelines are drawn with probabilities smoothed over time (a centred Gaussian filter; smooth is its full width at "
     "half maximum in seconds); counts, shares, means and tables are of the probabilities as they were measured."
+)
+_PRIOR = (
+    "Where prior is not the default, each probability was divided by the model's own prior, multiplied by that of the "
+    "setting and normalised (Saerens et al. 2002, doi 10.1162/089976602753284446); tables of observations keep the "
+    "probabilities under the model's own."
 )
 _TASKS = {"detection": "Faces were found with", "embedding": "tracks of one person were joined with"}
 _TASKS |= {"expression": "expressions were classified with"}
@@ -93,7 +100,10 @@ def _times(reports: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _models(reports: Sequence[Mapping[str, Any]]) -> str:
-    kits = Counter(tuple(_model(model) for model in report["models"]) for report in reports)
+    kits = Counter(
+        tuple(_model(model, each=report["settings"].get("detect_every") == 1) for model in report["models"])
+        for report in reports
+    )
     sentences = [_kit(kit) for kit, _ in _ranked(kits)]
     if len(sentences) == 1:
         return sentences[0]
@@ -101,7 +111,8 @@ def _models(reports: Sequence[Mapping[str, Any]]) -> str:
     return "The videos were not all analysed with the same models, so they should not be compared: " + " ".join(lines)
 
 
-def _model(model: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+def _model(model: Mapping[str, Any], *, each: bool) -> tuple[str, str, str, str, str, str]:
+    """each: whether it was asked about each face, and not followed by a quicker one."""
     trained = _clean(model.get("trained_on", "")).rstrip(". ")
     version = _clean(model.get("version", ""))
     metrics = model.get("metrics") or {}
@@ -109,13 +120,21 @@ def _model(model: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     if "accuracy" in metrics and "split" in metrics:
         quality = f"accuracy {float(metrics['accuracy']):.2f} on {_clean(metrics['split'])}"
     name = _clean(model["name"]) + (f" {version}" if version else "")
-    return _clean(model.get("task", "")), name, _clean(model["sha256"])[:HASH], trained, quality
+    quick, followed = model.get("quick"), ""
+    if quick and not each:
+        followed = (
+            f"asked about each face about every {EVERY:g} seconds, and in between followed by the quicker network "
+            f"{_clean(quick['name'])} {_clean(quick.get('version', ''))} (SHA-256 {_clean(quick['sha256'])[:HASH]}), "
+            "whose probabilities were moved by what the two differed by"
+        )
+    return _clean(model.get("task", "")), name, _clean(model["sha256"])[:HASH], trained, quality, followed
 
 
-def _kit(kit: Sequence[tuple[str, str, str, str, str]]) -> str:
+def _kit(kit: Sequence[tuple[str, str, str, str, str, str]]) -> str:
     phrases = []
-    for task, name, digest, trained, quality in kit:
-        facts = [f"SHA-256 {digest}", *([f"trained on: {trained}"] if trained else []), *([quality] if quality else [])]
+    for task, name, digest, trained, quality, followed in kit:
+        facts = [f"SHA-256 {digest}", f"trained on: {trained}" if trained else "", quality, followed]
+        facts = [fact for fact in facts if fact]
         phrases.append(f"{_TASKS.get(task, f'for {task} served')} {name} ({'; '.join(facts)})")
     text = "; ".join(phrases)
     return f"{text[:1].upper()}{text[1:]}." if text else "The reports name no models."
@@ -132,6 +151,7 @@ def _settings(reports: Sequence[Mapping[str, Any]]) -> str:
     differing = [f"{name} ({_spread(found)})" for name, found in values.items() if len(found) > 1]
     exceptions = f", except {listed(changed)}" if changed else ""
     text = f"{'All analyses' if len(reports) > 1 else 'The analysis'} used the default settings{exceptions}."
+    text += f" {_PRIOR}" if any(report["settings"].get("prior", EVERYDAY) != EVERYDAY for report in reports) else ""
     text += f" {_SMOOTHING}" if any(report["settings"].get("smooth") for report in reports) else ""
     return f"{text} The videos differ in {listed(differing)}." if differing else text
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from visagram.core.certainty import Below, Certainty, certainty, is_threshold, unsure_below
+from visagram.core.prior import Factors, factors, is_prior
 from visagram.core.smoothing import LONGEST
 from visagram.core.types import Observations, Person, ResultWarning, Shape, Share, Totals, VideoFacts
 from visagram.errors import DataError
@@ -41,7 +43,7 @@ def read_report(folder: Path) -> Report:
         if not is_threshold(model.value.get("unsure_below")):
             model.refuse("'unsure_below' is no probability, nor one for each of the seven expressions")
     kept = tuple(model.value for model in models)
-    rows = _observations(folder / "observations.parquet")
+    rows = _observations(folder / "observations.parquet", _prior(settings, models))
     people = tuple(_person(part, folder, rows, unsure_below(kept)) for part in content.parts("people"))
     ids = {person.id for person in people}
     if len(ids) != len(people):
@@ -225,7 +227,18 @@ def _totals(part: Part, rows: Observations, below: Below) -> Totals:
     )
 
 
-def _observations(path: Path) -> Observations:
+def _prior(settings: Part, models: Sequence[Part]) -> Factors | None:
+    """By what stored posteriors are multiplied."""
+    for model in models:
+        if not is_prior(model.value.get("prior")):
+            model.refuse("'prior' is no share above 0 for each of the seven expressions")
+    try:
+        return factors(settings.value.get("prior"), [model.value for model in models])
+    except ValueError as error:
+        settings.refuse(f"'prior' cannot be used: {error}")
+
+
+def _observations(path: Path, prior: Factors | None) -> Observations:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -238,7 +251,7 @@ def _observations(path: Path) -> Observations:
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        rows = table.from_arrow(found)
+        rows = table.from_arrow(found, prior)
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} does not hold the columns of a Visagram table: {error}.") from error
     if not np.isfinite(rows.posterior[rows.usable]).all() or not np.isfinite(rows.time).all():

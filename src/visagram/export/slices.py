@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.prior import reweighted
 from visagram.core.types import EXPRESSIONS, Observations
 from visagram.errors import DataError, UsageError
 from visagram.export import table
 from visagram.export.npy import shortest
+from visagram.export.stored import read_prior
 from visagram.export.words import storable
 
 if TYPE_CHECKING:
@@ -104,7 +106,8 @@ def read_observations(
 def rows_between(folder: Path, start: float, end: float, person: int | None = None) -> Observations:
     """The observations of one person, or everybody, that are shown between two times, in time order. Raises
     `DataError`."""
-    return table.from_arrow(_together(folder, _Slice(start, end, person, shown=True), table.schema().names))
+    found = _together(folder, _Slice(start, end, person, shown=True), table.schema().names)
+    return table.from_arrow(found, read_prior(folder))
 
 
 def boxes(folder: Path, start: float, end: float) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def boxes(folder: Path, start: float, end: float) -> dict[str, Any]:
     """
     names = [*_KEYS, *table.BOX, *table.POSTERIOR]
     found = _together(folder, _Slice(start, end, shown=True), names)
-    posterior = _matrix(found, table.POSTERIOR)
+    posterior = reweighted(_matrix(found, table.POSTERIOR), read_prior(folder))
     measured = np.isfinite(posterior[:, 0])
     scaled = np.round(np.where(measured[:, None], posterior, 0) * 255).astype(int).tolist()
     return {

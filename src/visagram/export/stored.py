@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from visagram.core import tiles
 from visagram.core.certainty import unsure
 from visagram.core.moments import moments
+from visagram.core.prior import Factors, factors
 from visagram.core.rows import rows_of_each
 from visagram.core.smoothing import smoothed
 from visagram.core.statistics import analysed_range
@@ -214,6 +216,25 @@ def read_report_json(folder: Path) -> dict[str, Any]:
     if found.get("schema_version") in _OLDER:
         found["schema_version"] = SCHEMA_VERSION
     return found
+
+
+def read_prior(folder: Path) -> Factors | None:
+    """By what the posteriors of a folder's table are multiplied, as `Report.prior`. Raises `DataError`."""
+    path = folder / "report.json"
+    try:
+        return _read_prior(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+@lru_cache(maxsize=64)
+def _read_prior(path: Path, _changed: int) -> Factors | None:
+    found = _read_json(path, dict)
+    settings, models = found.get("settings"), found.get("models")
+    try:
+        return factors(settings.get("prior"), models) if settings and models else None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} does not hold a prior that can be used: {error}.") from error
 
 
 def _times(rows: Observations, tracks: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.prior import Factors, reweighted
 from visagram.core.types import EXPRESSIONS, Observations, Reason
 from visagram.export.words import storable
 from visagram.files import replace_file
@@ -65,8 +66,11 @@ def to_arrow(report: Report) -> pa.Table:
 def batches(report: Report, video: str | None = None) -> Iterator[pa.RecordBatch]:
     """The table in parts of `ROWS_AT_ONCE` rows. video: what to write in its column instead of the video's name."""
     name = storable(report.video.name) if video is None else video
+    back = None if report.prior is None else 1 / report.prior
     for start in range(0, len(report.observations), ROWS_AT_ONCE):
-        yield _batch(report.observations[start : start + ROWS_AT_ONCE], name, report.video_id)
+        rows = report.observations[start : start + ROWS_AT_ONCE]
+        stored = rows.with_columns(posterior=reweighted(rows.posterior, back))
+        yield _batch(stored, name, report.video_id)
 
 
 def write_parquet(report: Report, folder: Path) -> list[Path]:
@@ -80,8 +84,9 @@ def write_parquet(report: Report, folder: Path) -> list[Path]:
     return [path]
 
 
-def from_arrow(found: pa.Table) -> Observations:
-    """The inverse of `to_arrow`. Raises `KeyError`, `ValueError` and Arrow's errors for what does not fit."""
+def from_arrow(found: pa.Table, prior: Factors | None = None) -> Observations:
+    """The inverse of `to_arrow`. prior: that of the report. Raises `KeyError`, `ValueError` and Arrow's errors for what
+    does not fit."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -111,7 +116,7 @@ def from_arrow(found: pa.Table) -> Observations:
         detected=column("detected", pa.bool_(), nulls=False),
         reason=(number.fill_null(-1).to_numpy() + 1).astype(np.uint8),
         quality=column("quality", pa.float32()),
-        posterior=matrix(POSTERIOR),
+        posterior=reweighted(matrix(POSTERIOR), prior),
     )
 
 

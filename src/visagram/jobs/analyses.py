@@ -219,6 +219,6 @@ def _wanted(session: Session, output: Output) -> bool:
 def _key(blob: str, settings: dict[str, Any], models_folder: Path) -> str:
     """Names an output by all that it depends on. A model that is still to be fetched has no hash yet."""
     cards = model_cards(settings["emotion"], settings["detector"], models_folder, refined=settings["refine"])
-    models = [[card["name"], card["sha256"]] for card in cards]
+    models = [[each["name"], each["sha256"]] for card in cards for each in (card, card.get("quick")) if each]
     text = json.dumps([blob, settings, models, __version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -17,7 +17,7 @@ from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
 from visagram.jobs.videos import Who, log
 from visagram.models import promotion
-from visagram.models.card import EMOTION, Card, read_card
+from visagram.models.card import COMMITTEE, EMOTION, Card, read_card
 from visagram.models.catalog import missing
 from visagram.settings import ServerSettings, Settings
 
@@ -101,7 +101,7 @@ class Passes(Requests):
     def hash_in_force(self) -> str:
         """SHA-256 of the model in force, as it was when it was promoted."""
         promoted = promotion.promotions(self._models)
-        return promoted[-1].sha256 if promoted else read_card(EMOTION).sha256
+        return promoted[-1].sha256 if promoted else read_card(COMMITTEE).sha256
 
     def promote(self, who: Who, id: str) -> None:
         """Put a pass' model in force. Raises `NotFound`, `Conflict` where its verdict speaks against it or it was made

@@ -40,6 +40,32 @@ def cover(luma: Tensor, draws: Draws, strength: float) -> Tensor:
     return torch.where(mask.unsqueeze(1), draws.uniform(n, 0, 255, 3), luma)
 
 
+def occlude(luma: Tensor, draws: Draws) -> Tensor:
+    """Every face behind something: a mask over nose and mouth, a hand or a cup over a part of it, dark glasses, or a
+    bar across it; of one shade with a slope of light and the grain of cloth or skin. Places are those of the template,
+    give or take some pixels."""
+    n = len(luma)
+    axis = torch.arange(CROP, device=luma.device, dtype=luma.dtype)
+    across, down = axis.view(1, 1, CROP), axis.view(1, CROP, 1)
+    # A mask is open downwards and hangs lower at the sides.
+    middle, top, bend = draws.uniform(n, 21, 27, 2), draws.uniform(n, 22, 31, 2), draws.uniform(n, 0, 0.02, 2)
+    mask = (down > top + bend * (across - middle).square()) & ((across - middle).abs() < draws.uniform(n, 15, 24, 2))
+    turn, wide, high = draws.uniform(n, 0, math.pi, 2), draws.uniform(n, 8, 16, 2), draws.uniform(n, 5, 10, 2)
+    right, below = across - draws.uniform(n, 10, 38, 2), down - draws.uniform(n, 18, 42, 2)
+    along = (right * turn.cos() + below * turn.sin()) / wide
+    hand = along.square() + ((below * turn.cos() - right * turn.sin()) / high).square() < 1
+    glasses = ((down - draws.uniform(n, 13, 17, 2)).abs() < draws.uniform(n, 3, 6, 2)) & (
+        (across - middle).abs() < draws.uniform(n, 13, 20, 2)
+    )
+    bar = (along * wide).abs() < draws.uniform(n, 3, 9, 2)
+    kind = draws.uniform(n, 0, 1, 2)
+    hidden = torch.where(kind < 0.45, mask, torch.where(kind < 0.8, hand, torch.where(kind < 0.9, glasses, bar)))
+    shade = draws.uniform(n, 10, 245, 2) * (kind < 0.8) + draws.uniform(n, 0, 60, 2) * (kind >= 0.8)
+    slope = draws.uniform(n, -1.2, 1.2, 2) * (across - CROP / 2) + draws.uniform(n, -1.2, 1.2, 2) * (down - CROP / 2)
+    cloth = shade + slope + draws.uniform(n, 0, 8, 2) * draws.normal((n, CROP, CROP))
+    return torch.where(hidden.unsqueeze(1), cloth.unsqueeze(1).clamp(0, 255), luma)
+
+
 def expose(luma: Tensor, draws: Draws, strength: float) -> Tensor:
     """Gamma, gain, and light from one side: a linear ramp of up to half the range across the face."""
     n = len(luma)

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from visagram import __version__
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.files import replace_file
+from visagram.learn.balance import face_weights, prior_shift
 from visagram.learn.card import cost_of_rounding, judge
 from visagram.learn.data import Faces48
 from visagram.learn.network import folded
@@ -29,6 +30,7 @@ from visagram.learn.origin import Origin
 from visagram.learn.predict import predict
 from visagram.learn.recipes import Recipe
 from visagram.learn.words import sentences
+from visagram.models.card import EMOTION
 from visagram.models.catalog import read_card
 from visagram.models.emotion import OnnxClassifier
 from visagram.models.quantise import in_eight_bits, in_half_precision
@@ -58,9 +60,8 @@ def export(
     with TemporaryDirectory() as draft:
         card = _written(network, recipe, faces, Path(draft)) | origin.facts(len(faces))
         classifier = OnnxClassifier(read_card(MODEL, Path(draft)), threads=1)
-        split = "validation" if recipe.fold is None else f"train and validation, fold {recipe.fold}"
-        split = f"{'FER+' if origin.ferplus else origin.name} {split}"
-        card |= judge(classifier.logits, faces, held_out, split)
+        card["prior"] = stated_prior(recipe, faces)
+        card |= judge(classifier.logits, faces, held_out, origin.split(recipe.fold))
         if recipe.eight_bits:
             card["eight_bits"] = cost_of_rounding(lambda luma: predict(network, luma), classifier.logits, held_out)
         card |= sentences(np.array(card["confusion"]), ferplus=origin.ferplus)
@@ -74,6 +75,17 @@ def export(
             with replace_file(folder / name) as partial:
                 shutil.copyfile(Path(draft) / name, partial)
     return folder / f"{MODEL}.onnx"
+
+
+def stated_prior(recipe: Recipe, faces: Faces48) -> dict[str, float]:
+    """The shares of the expressions under which the posteriors hold: those of the labels, as far as neither the recipe
+    leans towards an even prior nor a part of the draw stayed in."""
+    wanted = torch.from_numpy(faces.targets(recipe.first))
+    logs = (1 - recipe.lean) * wanted.mean(dim=0).clamp(min=1e-6).log()
+    if not recipe.refit:
+        logs += (1 - recipe.compensate) * prior_shift(wanted, face_weights(wanted, recipe.rare))
+    shares = logs.double().softmax(dim=0).tolist()
+    return {name: round(share, 6) for name, share in zip(EXPRESSIONS, shares, strict=True)}
 
 
 def _written(network: nn.Module, recipe: Recipe, faces: Faces48, folder: Path) -> dict[str, Any]:
@@ -109,22 +121,29 @@ def _written(network: nn.Module, recipe: Recipe, faces: Faces48, folder: Path) -
             }
         ],
     }
+    if recipe.architecture == "committee":
+        card["quick"] = EMOTION
     _write_card(card, folder)
     return card
 
 
 def write_onnx(network: nn.Module, path: Path) -> None:
     """A network on the CPU, in evaluation mode, as ONNX: `luma` (n, 1, 48, 48) to `logits` (n, 7)."""
+    to_onnx(network, {"luma": torch.zeros(2, 1, CROP, CROP)}, "logits", path)
+
+
+def to_onnx(network: nn.Module, example: dict[str, Tensor], output: str, path: Path) -> None:
+    """A network that takes any number of faces. example: what it takes, by name and in its order."""
     with warnings.catch_warnings():
         # The exporter's own deprecation notices; the tracing exporter is the one without further dependencies.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (torch.zeros(2, 1, CROP, CROP),),
+            tuple(example.values()),
             str(path),
-            input_names=["luma"],
-            output_names=["logits"],
-            dynamic_axes={"luma": {0: "faces"}, "logits": {0: "faces"}},
+            input_names=list(example),
+            output_names=[output],
+            dynamic_axes={name: {0: "faces"} for name in (*example, output)},
             opset_version=17,
             dynamo=False,
         )

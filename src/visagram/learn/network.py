@@ -153,9 +153,13 @@ class ExpressionNetwork(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, luma: Tensor) -> Tensor:
-        features = self.features(self.standardise(luma)).mean(dim=(2, 3))
-        logits: Tensor = self.head(self.dropout(features))
+        logits: Tensor = self.head(self.dropout(self.embed(luma)))
         return logits
+
+    def embed(self, luma: Tensor) -> Tensor:
+        """(n, d) features below the last layer."""
+        features: Tensor = self.features(self.standardise(luma)).mean(dim=(2, 3))
+        return features
 
 
 def _block(kind: str, inputs: int, width: int, stride: int, gate: bool, expand: int) -> nn.Module:

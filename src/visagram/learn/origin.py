@@ -34,6 +34,8 @@ FERPLUS_DATA = (
         "terms": "MIT licence.",
     },
 )
+EMBEDDINGS = ("faceres", "committee")
+"""Architectures that the face embedding is a part of."""
 VGGFACE2 = {
     "name": "VGGFace2 (Cao et al. 2018)",
     "what": "3.3 million web photographs of 9,131 people, by way of the face embedding of HSE (Savchenko) that was "
@@ -104,11 +106,18 @@ class Origin:
         return dataclasses.replace(
             named(data),
             teachers=tuple({"role": role, "recipe": run.recipe.name, "sha256": run.digest} for role, run in told),
-            pretrained=any(each.architecture == "faceres" for each in (recipe, *(run.recipe for _, run in told)))
+            pretrained=any(
+                each.architecture in ("faceres", "committee") for each in (recipe, *(run.recipe for _, run in told))
+            )
             or any(_knows_photographs(run) for _, run in told),
             also=also.facts if also else {},
             generated=generated.facts if generated else {},
         )
+
+    def split(self, fold: int | None) -> str:
+        """Which of the faces a model is judged on. fold: as in the recipe."""
+        part = "validation" if fold is None else f"train and validation, fold {fold}"
+        return f"{'FER+' if self.ferplus else self.name} {part}"
 
     @property
     def title(self) -> str:

@@ -25,8 +25,9 @@ class Stage(NamedTuple):
 class Recipe:
     """Everything that decides what a run learns.
 
-    architecture: 'stages' (the network of `stages`, first convolution `stem` wide with `stem_stride`) or 'faceres' (the
-    embedded face embedding, fine-tuned; faces enlarged to `side` pixels, the first `frozen` layers left as they are).
+    architecture: 'stages' (the network of `stages`, first convolution `stem` wide with `stem_stride`), 'faceres' (the
+    embedded face embedding, fine-tuned; faces enlarged to `side` pixels, the first `frozen` layers left as they are) or
+    'committee' (`committee.py`: a last layer on the embedding as it is).
     optimiser: 'sgd' (Nesterov, `peak_rate`) or 'adamw' (for pretrained weights; the new head learns `head_rate` times
     as fast).
     calm_epochs: the last epochs run with gentle augmentation and without mixing, so that the network ends on faces like
@@ -106,7 +107,7 @@ _SMALL = Recipe(
     stages=SMALL,
     optimiser="adamw",
     peak_rate=2e-3,
-    weight_decay=0.05,
+    weight_decay=0.07,
     eight_bits=True,
 )
 
@@ -117,6 +118,18 @@ RECIPES = {
         _SMALL, name="finetune", epochs=6, calm_epochs=3, peak_rate=3e-4, strength=0.6, mixup=0.2, return_to_start=0.3
     ),
     "refit": dataclasses.replace(_SMALL, name="refit", epochs=0, calm_epochs=0, refit=True, lean=0.25, first=3.0),
+    "committee": Recipe(
+        name="committee",
+        architecture="committee",
+        side=224,
+        epochs=0,
+        calm_epochs=0,
+        refit=True,
+        lean=0.5,
+        decay=0.07,
+        first=3.0,
+        half_weights=True,
+    ),
     "teacher": Recipe(
         name="teacher",
         architecture="faceres",
@@ -129,7 +142,7 @@ RECIPES = {
         optimiser="adamw",
         peak_rate=3e-4,
         head_rate=5.0,
-        weight_decay=0.05,
+        weight_decay=0.07,
         mixup=0.2,
         cutmix=0.1,
         half_weights=True,
@@ -147,5 +160,5 @@ RECIPES = {
 }
 """`small`: the embedded model. `teacher` and `sibling`: what it learns from, a fine-tuned face embedding and the same
 network with less augmentation, which is better on clean faces. `refit`: the last layer of the embedded model, for faces
-from elsewhere than its data. `finetune`: goes on from the embedded model at a low
-rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for tests."""
+from elsewhere than its data. `committee`: the second opinion beside it. `finetune`: goes on from the embedded model at
+a low rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for tests."""

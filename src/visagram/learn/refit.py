@@ -17,29 +17,34 @@ from torch.nn import functional
 from visagram.core.types import Progress
 from visagram.learn.data import Faces48
 from visagram.learn.recipes import Recipe
+from visagram.learn.views import WEIGHTS, views
 
 BATCH = 256
 STEPS = 80
 
 
 def refit(network: nn.Module, faces: Faces48, recipe: Recipe, progress: Progress) -> None:
-    """Replace the weights of `network.head` by those of least cross-entropy with the labels, over faces and their
-    mirror images, `recipe.lean` of the prior's logarithm added to the logits (logit adjustment, Menon et al. 2021,
+    """Replace the weights of `network.head` by those of least cross-entropy with the labels, over several views of each
+    face (`views.py`), `recipe.lean` of the prior's logarithm added to the logits (logit adjustment, Menon et al. 2021,
     arXiv 2007.07314)."""
     head = network.head
     assert isinstance(head, nn.Linear)
     wanted = torch.from_numpy(faces.targets(recipe.first)).double()
-    views = [features(network, luma, progress) for luma in (faces.luma, faces.luma[:, :, ::-1])]
-    given = torch.from_numpy(np.concatenate(views)).double()
+    seen = [features(network, luma, progress) for luma in views(faces.luma, recipe.seed)]
+    given = torch.from_numpy(np.concatenate(seen)).double()
     centre, spread = given.mean(dim=0), given.std(dim=0) + 1e-3
-    weight, bias = fitted((given - centre) / spread, wanted.repeat(2, 1), lean=recipe.lean, decay=recipe.decay)
+    weight, bias = fitted((given - centre) / spread, wanted, lean=recipe.lean, decay=recipe.decay)
     with torch.no_grad():
         head.weight.copy_((weight / spread[:, None]).T)
         head.bias.copy_(bias - (centre / spread) @ weight)
 
 
 def fitted(given: Tensor, wanted: Tensor, *, lean: float, decay: float) -> tuple[Tensor, Tensor]:
-    """Weights (d, 7) and summands (7,) for features (n, d) of even size and soft labels (n, 7)."""
+    """Weights (d, 7) and summands (7,) for features of even size and soft labels (n, 7). given: (n, d), or (k * n, d):
+    each of the first k views of all faces after the other, which count as `WEIGHTS` says."""
+    counts = torch.tensor(WEIGHTS[: len(given) // len(wanted)]).to(given).repeat_interleave(len(wanted))
+    counts /= counts.sum()
+    labels = wanted.repeat(len(given) // len(wanted), 1)
     weight = given.new_zeros((given.shape[1], wanted.shape[1]), requires_grad=True)
     bias = given.new_zeros(wanted.shape[1], requires_grad=True)
     shift = lean * wanted.mean(dim=0).clamp(min=1e-6).log()
@@ -49,7 +54,8 @@ def fitted(given: Tensor, wanted: Tensor, *, lean: float, decay: float) -> tuple
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        found = functional.cross_entropy(given @ weight + bias + shift, wanted) + decay * weight.square().sum()
+        each = functional.cross_entropy(given @ weight + bias + shift, labels, reduction="none")
+        found = each @ counts + decay * weight.square().sum()
         found.backward()  # type: ignore[no-untyped-call]
         return found
 

@@ -26,7 +26,8 @@ from visagram.files import output_error
 from visagram.learn import balance, distil
 from visagram.learn.augment import CALM, STRONG, augment, mix
 from visagram.learn.build import build
-from visagram.learn.checkpoint import CHECKPOINT, WEIGHTS, Checkpoint, FinishedRun
+from visagram.learn.checkpoint import CHECKPOINT, WEIGHTS, Checkpoint, FinishedRun, finished
+from visagram.learn.committee import train_committee
 from visagram.learn.data import Faces48, divide
 from visagram.learn.draws import Draws
 from visagram.learn.export import export
@@ -71,6 +72,12 @@ def train(
     epochs. say: told a sentence after every epoch. checkpoint_seconds: about as much work is lost by a kill. Raises
     `DataError`.
     """
+    if recipe.architecture == "committee":
+        if teachers or also is not None or generated is not None:
+            raise DataError("A committee is fitted to the sheets alone: leave --teacher, --also and --synthetic out.")
+        if start is None:
+            raise DataError("A committee is fitted around a trained network: give its run (--start).")
+        return train_committee(data, output, recipe, finished(start), progress, say=say)
     keep_memory()
     faces, held_out = divide(data, recipe.fold)
     if also is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagram.core.certainty import is_threshold
+from visagram.core.prior import is_prior
 from visagram.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "data"
 DETECTOR, EMBEDDING, EMOTION = "retinaface-mobilenet025", "faceres-embedding", "visagram-emotion"
-TEACHER, GENERATOR = "visagram-teacher", "visagram-diffusion"
+COMMITTEE, TEACHER, GENERATOR = "visagram-committee", "visagram-teacher", "visagram-diffusion"
 REINSTALL = "reinstall Visagram"
 
 
@@ -42,7 +43,7 @@ class Card:
         version = self.facts.get("version") or self.facts.get("origin", {}).get("version", "")
         kept = {"name": self.name, "task": self.task, "version": version, "sha256": self.sha256}
         kept["licence"] = self.facts.get("licence", "")
-        more = ("trained_on", "metrics", "temperature", "unsure_below")
+        more = ("trained_on", "metrics", "temperature", "unsure_below", "prior")
         return kept | {key: self.facts[key] for key in more if key in self.facts}
 
 
@@ -83,6 +84,8 @@ def _card(path: Path, remedy: str) -> Card:
             raise TypeError("name, task and sha256 are texts, origin is an object")
         if not is_threshold(facts.get("unsure_below")):
             raise ValueError("unsure_below is a probability, 0 to 1, or one for each of the seven expressions")
+        if not is_prior(facts.get("prior")):
+            raise ValueError("prior is a share above 0 for each of the seven expressions")
         return Card(*texts[:2], file, texts[2].lower(), facts, remedy)
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else error
@@ -116,6 +119,11 @@ def open_session(card: Card, threads: int) -> onnxruntime.InferenceSession:
         raise ModelError(f"The model file {card.file} cannot be read: {card.remedy}.") from error
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise ModelError(f"The model file {card.file} does not match its card: {card.remedy}.")
+    return session_of(content, card.file, threads)
+
+
+def session_of(content: bytes, file: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A session over what a file holds, unchecked. Raises `ModelError`."""
     # Imported here, so that cards can be read without the runtime.
     import onnxruntime
 
@@ -130,4 +138,4 @@ def open_session(card: Card, threads: int) -> onnxruntime.InferenceSession:
     except Exception as error:
         # The runtime has classes of its own for every way in which a file can be none.
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"The model file {card.file} is not an ONNX model that can be run ({reason}).") from error
+        raise ModelError(f"The model file {file} is not an ONNX model that can be run ({reason}).") from error

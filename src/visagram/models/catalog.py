@@ -1,7 +1,7 @@
 """The one catalogue: what `--emotion` and `--detector` may name, each with its card and how it is opened.
 
-`visagram` and `visagram-teacher` come with the package, `deepface` and `deepface-retinaface` with the extra
-`[deepface]` and weights that are fetched; `hf:` and `onnx:` begin names of models that the catalogue does not know.
+`visagram`, `visagram-fast` and `visagram-teacher` come with the package, `deepface` and `deepface-retinaface` with the
+extra `[deepface]` and weights that are fetched; `hf:` and `onnx:` begin names of models that it does not know.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from visagram.errors import MissingExtra, UsageError
 from visagram.models import promotion
 from visagram.models.card import (
+    COMMITTEE,
     DETECTOR,
     EMBEDDED,
     EMBEDDING,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from visagram.core.stages import EmotionClassifier
 
 __all__ = [
+    "COMMITTEE",
     "DETECTOR",
     "EMBEDDED",
     "EMBEDDING",
@@ -52,7 +54,7 @@ __all__ = [
     "same_person_threshold",
 ]
 
-OURS = "visagram"
+OURS, FAST = "visagram", "visagram-fast"
 HF, OWN = "hf:", "onnx:"
 FOREIGN = Path(__file__).parent / "cards"
 EXTRAS = {
@@ -98,6 +100,7 @@ def choices() -> tuple[Choice, ...]:
     """All models that have a name of their own, those that come with Visagram first."""
     return (
         Choice(OURS, EXPRESSION, "", promotion.current, _nothing),
+        Choice(FAST, EXPRESSION, "", lambda _: read_card(EMOTION), _nothing),
         Choice(OURS, DETECTION, "", lambda _: read_card(DETECTOR), _nothing),
         Choice(OURS, "embedding", "", lambda _: read_card(EMBEDDING), _nothing),
         Choice(TEACHER, EXPRESSION, "", lambda _: read_card(TEACHER), _nothing),
@@ -148,9 +151,18 @@ def model_cards(
 ) -> list[dict[str, Any]]:
     """What a report says about the models of an analysis. folder: of fetched models. refined: whether the generator has
     a say. Raises as `find` and cards do."""
-    cards = [find(DETECTION, detector).card(folder), read_card(EMBEDDING), find(EXPRESSION, emotion).card(folder)]
-    cards += [read_card(GENERATOR)] if refined else []
-    return [card.for_report() for card in cards]
+    judge = find(EXPRESSION, emotion).card(folder)
+    found = [card.for_report() for card in (find(DETECTION, detector).card(folder), read_card(EMBEDDING), judge)]
+    if quick := quick_card(judge):
+        kept = quick.for_report()
+        found[-1]["quick"] = {key: kept[key] for key in ("name", "version", "sha256")}
+    return found + ([read_card(GENERATOR).for_report()] if refined else [])
+
+
+def quick_card(card: Card) -> Card | None:
+    """The model that may be followed where another one is not asked about every face, as its card names it: one of
+    those that come with Visagram. None where there is none."""
+    return read_card(EMOTION) if card.facts.get("quick") == EMOTION else None
 
 
 def offered(task: str, chosen: str) -> list[str]:
@@ -195,6 +207,15 @@ def open_classifier(
     from visagram.models.emotion import OnnxClassifier
 
     return OnnxClassifier(choice.card(folder), threads=threads)
+
+
+def open_quick(name: str, threads: int, folder: Path) -> EmotionClassifier | None:
+    """The model that may be followed between two questions to the classifier of that name, None where there is none.
+    Raises as `open_classifier`."""
+    from visagram.models.emotion import OnnxClassifier
+
+    quick = quick_card(find(EXPRESSION, name).card(folder))
+    return OnnxClassifier(quick, threads=threads) if quick else None
 
 
 def _foreign(name: str, task: str, extra: str) -> Choice:

@@ -1,5 +1,7 @@
 """Which expression model `visagram` stands for: the one that came with it, or one that was found better here.
 
+What is promoted is a whole model, in place of the one before: nothing is mixed whose figures nobody measured.
+
     MODELS/promoted/promoted.json            what was promoted when, and which of it is in force
     MODELS/promoted/3bce12d2a3e2/visagram-emotion.onnx, .json, .safetensors
 
@@ -22,7 +24,7 @@ from filelock import FileLock
 
 from visagram.errors import ModelError, UsageError
 from visagram.files import output_error, replace_file
-from visagram.models.card import EMOTION, Card, file_hash, read_card, read_own_card
+from visagram.models.card import COMMITTEE, EMOTION, Card, file_hash, read_card, read_own_card
 
 PLACE, STATE, SCHEMA = "promoted", "promoted.json", "visagram-promoted/1"
 DIGITS = 12
@@ -44,11 +46,18 @@ def current(models: Path) -> Card:
     """The card of the model in force. models: the folder of models. Raises `ModelError`."""
     history = promotions(models)
     if not history:
-        return read_card(EMOTION)
+        return read_card(COMMITTEE)
     card = read_card(EMOTION, _folder(models, history[-1]), REMEDY)
     if not card.file.is_file() or not history[-1].sha256 == card.sha256 == file_hash(card.file):
         raise ModelError(f"The promoted model {card.file} is not the one that was promoted: {REMEDY}.")
     return card
+
+
+def learned(models: Path) -> Path:
+    """What a further run begins with: the weights of the model in force, or those of the network that the model which
+    comes with Visagram is fitted around. Raises `ModelError`."""
+    card = current(models)
+    return (read_card(EMOTION) if card.name == COMMITTEE else card).file.with_suffix(".safetensors")
 
 
 def promotions(models: Path) -> list[Promotion]:

@@ -192,7 +192,7 @@ class Improvement:
 
     def _fine_tune(self, *, generated: bool) -> Path:
         """The candidate's ONNX file."""
-        start = self._current.file.with_suffix(".safetensors")
+        start = promotion.learned(self._settings.models_folder)
         if not start.is_file():
             raise DataError(f"{self._current.file} has no weights beside it to go on from: roll it back first.")
         return train(

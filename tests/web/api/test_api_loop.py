@@ -14,7 +14,7 @@ from sheets import smiles
 from visagram.jobs.leases import Leases
 from visagram.jobs.videos import Who
 from visagram.learn.recipes import RECIPES
-from visagram.models.card import EMOTION, read_card
+from visagram.models.card import COMMITTEE, EMOTION, read_card
 from visagram.settings import Settings
 from visagram.web.app import create_app
 from world import World
@@ -114,7 +114,7 @@ def test_what_was_found_worse_is_not_promoted(world, done, problem):
 def test_what_was_found_better_is_promoted_and_rolled_back(world, done, problem):
     file = world.service.storage.improvement(done.rsplit("/", 1)[1]) / "verdict.json"
     before = file.read_text()
-    embedded = read_card(EMOTION).sha256
+    embedded = read_card(COMMITTEE).sha256
     try:
         file.write_text(json.dumps(json.loads(before) | {"promote": True, "reasons": ["It gains."]}))
         found = world.post(f"{done}/promote").json

@@ -9,7 +9,7 @@ import pytest
 from cards import full_card
 from service import open_service
 from visagram.models import catalog
-from visagram.models.card import EMOTION, read_card
+from visagram.models.card import COMMITTEE, read_card
 from visagram.models.catalog import model_cards
 from visagram.models.listing import offers
 from visagram.settings import Settings
@@ -48,7 +48,7 @@ def test_the_form_describes_every_setting_that_decides_the_result(world):
             Settings(**{item["name"]: choice})
     assert {name: preset["settings"] for name, preset in form["presets"].items()} == {
         "accurate": {"detect_every": 1, "detect_size": "full"},
-        "fast": {"sample_fps": 5},
+        "fast": {"sample_fps": 5, "emotion": "visagram-fast"},
         "original": {
             "frame_interval": 10,
             "detect_every": 1,
@@ -64,12 +64,13 @@ def test_the_form_tells_of_every_model_what_it_costs_and_how_good_it_is(world, m
     monkeypatch.setitem(catalog.EXTRAS, "deepface", ())
     form = world.get("/settings").json
     choices = {item["name"]: item["choices"] for item in form["items"]}
-    assert choices["emotion"] == ["visagram", "visagram-teacher", "deepface"]
+    assert choices["emotion"] == ["visagram", "visagram-fast", "visagram-teacher", "deepface"]
     assert choices["detector"] == ["visagram", "deepface-retinaface"]
-    ours, teacher, deepface = form["models"]["emotion"]
+    ours, fast, teacher, deepface = form["models"]["emotion"]
     assert (teacher["choice"], teacher["cost"]) == ("visagram-teacher", "comes with Visagram")
-    assert (ours["choice"], ours["name"], ours["cost"]) == ("visagram", "visagram-emotion", "comes with Visagram")
-    assert ours["accuracy"] == read_card(EMOTION).facts["metrics"]["accuracy"] and "FER+" in ours["measured_on"]
+    assert (ours["choice"], ours["name"], ours["cost"]) == ("visagram", "visagram-committee", "comes with Visagram")
+    assert ours["accuracy"] == read_card(COMMITTEE).facts["metrics"]["accuracy"] and "FER+" in ours["measured_on"]
+    assert (fast["choice"], fast["name"]) == ("visagram-fast", "visagram-emotion")
     assert (deepface["accuracy"], deepface["speed"], deepface["available"]) == (0.57, "1.2 ms a face", True)
     assert "at first use" in deepface["cost"]
     assert [model["choice"] for model in form["models"]["detector"]] == ["visagram", "deepface-retinaface"]
@@ -84,7 +85,8 @@ def test_the_original_is_offered_where_deepface_is_installed_and_else_says_why_n
     original = form["presets"]["original"]
     assert original["available"] is False
     assert "pip install 'visagram[deepface]'" in original["why"]
-    assert {item["name"]: item["choices"] for item in form["items"]}["emotion"] == ["visagram", "visagram-teacher"]
+    choices = {item["name"]: item["choices"] for item in form["items"]}
+    assert choices["emotion"] == ["visagram", "visagram-fast", "visagram-teacher"]
     deepface = form["models"]["emotion"][-1]
     assert (deepface["choice"], deepface["available"], deepface["why"]) == ("deepface", False, original["why"])
     answer = world.post("/analyses", {"video_id": fresh[0], "preset": "original"})
@@ -104,7 +106,7 @@ def test_a_server_that_fetches_nothing_offers_what_it_has_and_says_what_is_missi
         (tmp_path / file).write_bytes(b"\x08")
     found = form(settings)
     assert found["presets"]["original"]["available"] is True
-    assert [model["available"] for models in found["models"].values() for model in models] == [True] * 5
+    assert [model["available"] for models in found["models"].values() for model in models] == [True] * 6
 
 
 def test_a_servers_own_model_is_shown_and_offered(tmp_path):

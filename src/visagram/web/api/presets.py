@@ -11,13 +11,15 @@ from visagram.settings import Settings
 PRESETS: dict[str, dict[str, Any]] = {
     "accurate": {
         "label": "Accurate",
-        "help": "The detector looks at every frame at full size: the reference, several times slower.",
+        "help": "The detector looks at every frame at full size, and all of the expression model at every face: the "
+        "reference, several times slower.",
         "settings": {"detect_every": 1, "detect_size": "full"},
     },
     "fast": {
         "label": "Fast",
-        "help": "Five frames a second: enough for long recordings and a first look; short expressions can be missed.",
-        "settings": {"sample_fps": 5},
+        "help": "Five frames a second and the quick expression model alone, which is right less often on posed faces: "
+        "enough for long recordings and a first look; short expressions can be missed.",
+        "settings": {"sample_fps": 5, "emotion": "visagram-fast"},
     },
     "original": {
         "label": "Original",
@@ -46,7 +48,7 @@ _BOUNDS: dict[str, tuple[float | None, float | None]] = {
 }
 _MODELS = ("emotion", "detector")
 """The settings that name a model."""
-_CHOICES = {"detect_size": ("auto", "full", "640", "1280", "1920")}
+_CHOICES = {"detect_size": ("auto", "full", "640", "1280", "1920"), "prior": ("everyday", "even")}
 """Usual values; `visagram.settings` says which others are taken."""
 
 
@@ -103,6 +105,8 @@ def _why_not(settings: dict[str, Any], found: list[Offer]) -> str | None:
 def _item(field: dataclasses.Field[Any], default: Any, models: list[dict[str, Any]] | None) -> dict[str, Any]:
     minimum, maximum = _BOUNDS.get(field.name, (None, None))
     choices = _CHOICES.get(field.name)
+    if choices and default not in choices:
+        choices = (*choices, default)
     if models is not None:
         choices = tuple(model["choice"] for model in models if model["available"])
     kind = next(name for start, name in _TYPES.items() if str(field.type).startswith(start))

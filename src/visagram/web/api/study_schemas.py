@@ -130,6 +130,9 @@ class ModelOut(ModelChoiceOut):
     unsure_below = Raw(
         metadata=about("Posterior below which it is unsure, for all expressions or by expression.", 0.58)
     )
+    prior = Dict(
+        keys=String(), values=Float(), metadata=about("Shares of the expressions under which its posteriors hold.")
+    )
     card = Dict(required=True, metadata=about("The whole card."))
 
 

@@ -8,6 +8,7 @@ import { Edits } from "./edits.js";
 import { keys } from "./keys.js";
 import { legend } from "./legend.js";
 import { copyLink, follow, readLink } from "./link.js";
+import { newer } from "./newer.js";
 import { Overlay } from "./overlay.js";
 import { Paint } from "./paint.js";
 import { Playback } from "./playback.js";
@@ -67,6 +68,7 @@ function show() {
   story(store, find);
   const words = inWords(store, find("in-words"));
   warnings(store, find("problems"));
+  newer(store, find("problems"));
   const stage = buildStage(store, find("stage"));
   const player = new Player(store, stage.screen);
   const tiles = new Tiles(store.path, () => timeline?.redraw());
