@@ -25,6 +25,10 @@ has the same with figures). This page is written by `python tools/document_model
 image-classification model of Hugging Face (`hf:<name or folder>`) and your own (`onnx:<file>`, as `visagram train`
 writes it). `visagram evaluate --data FOLDER` measures any of them on your faces.
 
+`visagram evaluate --suite posed --suite wild` measures one model on several sets and puts them side by side on one
+page. There a face that is not found counts as not answered. A picture of at most 64 pixels is taken as a cropped face,
+so the figures on photographs differ a little from those below, for which the detector looked for a face in each one.
+
 ![The page of the expression model: faces from elsewhere, reliability, risk and coverage, confusion](images/model.png)
 """
 

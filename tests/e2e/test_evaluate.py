@@ -145,6 +145,35 @@ def test_photographs_go_through_the_detector_and_those_without_a_face_are_counte
     assert data["pictures_without_a_face"] == ["neutral/wall.png"]  # type: ignore[index]
 
 
+def test_several_sets_make_one_page_with_the_evaluation_of_each(table: Path, sheets: Path, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "happy").mkdir(parents=True)
+    frame = next(iter(sample_frames(1))).to_ndarray(format="bgr24")
+    cv2.imwrite(str(photos / "happy" / "face.jpg"), frame)
+    cv2.imwrite(str(photos / "happy" / "small.png"), numbered(64, 48, 1)[0])
+    cv2.imwrite(str(photos / "happy" / "wall.png"), numbered(320, 240, 1)[0])
+    sets = ("--suite", table, "--suite", photos, "--suite", sheets)
+    outcome = visagram("evaluate", *sets, "--output", out)
+    assert outcome.status == 0
+    found = json.loads((out / "suite.json").read_text())
+    assert found["schema"] == "visagram-suite/1"
+    names = [each["folder"] for each in found["sets"]]
+    assert names == ["1-faces.csv", "2-photos", "3-sheets-test"]
+    own = [f"{name}/evaluation.{ending}" for name in names for ending in ("html", "json")]
+    assert sorted(content(out)) == sorted(["index.html", "suite.json", *names, *own])
+    first, second, third = found["sets"]
+    # Small pictures are faces, where the detector would find none in these.
+    assert (first["faces_found"], first["cropped_pictures"], first["accuracy"]) == (40, 40, pytest.approx(0.75))
+    assert (second["pictures"], second["faces_found"], second["cropped_pictures"]) == (3, 2, 1)
+    assert second["answered"]["value"] <= 2 / 3
+    assert (third["pictures"], third["clear_labels"], third["faces"]) == (32, 31, 31)
+    page = (out / "index.html").read_text()
+    assert "cropped faces: 1; in the other pictures" in page
+    assert str(tmp_path) not in page + (out / "suite.json").read_text()
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["visagram", "faces.csv", "photos", "sheets,"]
+    assert evaluated(*sets) == found
+
+
 def test_with_training_data_the_figures_come_again_without_its_faces(table: Path, sheets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     outcome = visagram("evaluate", "--data", table, "--cropped", "--unlike", sheets, "--output", out)
@@ -235,6 +264,17 @@ def test_models_and_options_that_make_no_sense_are_refused(table: Path, tmp_path
     refused(out, "usage", "--data", table, "--model", "visagram", "--compare", "visagram", "visagram")
     refused(out, "usage", "--data", table, "--group", "age")
     refused(out, "data", "--data", tmp_path / "nowhere")
+    refused(out, "usage")
+    refused(out, "usage", "--data", table, "--suite", table)
+    refused(out, "usage", "--suite", table, "--unlike", table)
+    refused(out, "usage", "--suite", table, "--compare", "visagram", "visagram")
+    refused(out, "usage", "--suite", table, "--suite", table)
+    refused(out, "data", "--suite", table, "--suite", tmp_path / "nowhere")
+
+
+def test_one_picture_that_cannot_be_read_ends_the_suite(table: Path, sheets: Path, tmp_path: Path) -> None:
+    (table.parent / "03.png").write_bytes(b"not a picture")
+    assert "one picture cannot be read" in refused(tmp_path / "out", "data", "--suite", sheets, "--suite", table)
 
 
 def test_a_folder_that_cannot_be_written_is_told(table: Path, tmp_path: Path) -> None:

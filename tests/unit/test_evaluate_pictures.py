@@ -23,7 +23,10 @@ class FragilePool:
                 if name == "bad":
                     yield number, ("lost", {"reason": "the decoder crashed"}, {})
                     break
-                yield number, ("picture", {"faces": 1, "error": ""}, {"luma": np.zeros((48, 48), np.uint8)})
+                yield (
+                    number,
+                    ("picture", {"faces": 1, "error": "", "cropped": False}, {"luma": np.zeros((48, 48), np.uint8)}),
+                )
             else:
                 yield number, ("done", {}, {})
 
@@ -46,12 +49,13 @@ def test_an_answer_without_what_was_asked_for_holds_no_face():
 @pytest.mark.parametrize(
     ("values", "arrays"),
     [
-        ({"faces": "1", "error": ""}, {}),
-        ({"faces": 1, "error": None}, {}),
-        ({"faces": 1, "error": ""}, {"luma": np.zeros((48, 48))}),
-        ({"faces": 1, "error": ""}, {"luma": np.zeros((48, 48, 3), np.uint8)}),
-        ({"faces": 1, "error": ""}, {"crop0": np.zeros((48, 48), np.uint8)}),
-        ({"faces": 1, "error": ""}, {"crop0": np.zeros((0, 48, 3), np.uint8)}),
+        ({"faces": "1", "error": "", "cropped": False}, {}),
+        ({"faces": 1, "error": None, "cropped": False}, {}),
+        ({"faces": 1, "error": "", "cropped": 1}, {}),
+        ({"faces": 1, "error": "", "cropped": False}, {"luma": np.zeros((48, 48))}),
+        ({"faces": 1, "error": "", "cropped": False}, {"luma": np.zeros((48, 48, 3), np.uint8)}),
+        ({"faces": 1, "error": "", "cropped": False}, {"crop0": np.zeros((48, 48), np.uint8)}),
+        ({"faces": 1, "error": "", "cropped": False}, {"crop0": np.zeros((0, 48, 3), np.uint8)}),
     ],
 )
 def test_a_worker_that_answers_nonsense_is_not_believed(values, arrays):

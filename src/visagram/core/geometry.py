@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 CROP = 48
 """Side of an aligned face crop, pixels."""
+SMALL = 64
+"""Longer side in pixels up to which a picture is taken for a face that was cut out already, where nobody says."""
 
 TEMPLATE = np.array([[15, 19], [33, 19], [24, 29], [17, 38], [31, 38]], np.float64)
 """Where the five landmarks lie in an aligned crop: the framing of FER2013's faces."""

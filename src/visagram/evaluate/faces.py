@@ -13,7 +13,7 @@ from visagram.core.stages import Framing
 from visagram.core.types import Progress
 from visagram.errors import DataError
 from visagram.evaluate.data import Labelled
-from visagram.workers import Seen, Workers
+from visagram.workers import Look, Seen, Workers
 
 BATCH = 256
 """Faces handed on at a time: only so many are held in memory."""
@@ -34,11 +34,12 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Found:
     """found: (n,) bool, whether a picture has a face. several: pictures in which more than one was found, of which the
-    largest counts. unreadable: index of a picture to why it cannot be read."""
+    largest counts. unreadable: index of a picture to why it cannot be read. cropped: how many were taken as faces."""
 
     found: NDArray[np.bool_]
     several: int
     unreadable: dict[int, str]
+    cropped: int
 
 
 def read_faces(
@@ -46,12 +47,12 @@ def read_faces(
     workers: Workers,
     take: Callable[[Batch], None],
     *,
-    cropped: bool,
+    cropped: bool | None,
     progress: Progress,
     framings: Sequence[Framing] = (),
 ) -> Found:
     """Decode every picture in worker processes and hand its face to `take`. cropped: pictures are faces already; else
-    the detector looks for one. framings: further crops that are wanted.
+    the detector looks for one; None: those of at most `SMALL` pixels are. framings: further crops that are wanted.
 
     The faces of sheets are always taken as they are. Raises `DataError` for a sheet that does not hold what its index
     says.
@@ -61,8 +62,8 @@ def read_faces(
         for start in range(0, len(data), BATCH):
             part = faces[start : start + BATCH]
             take(Batch(np.arange(start, start + len(part)), part, tuple(tuple(part) for _ in framings)))
-        return Found(np.ones(len(data), bool), 0, {})
-    found, several, unreadable = np.zeros(len(data), bool), 0, dict[int, str]()
+        return Found(np.ones(len(data), bool), 0, {}, len(data))
+    found, several, small, unreadable = np.zeros(len(data), bool), 0, 0, dict[int, str]()
     waiting: list[tuple[int, Seen]] = []
     for index, seen in _looked(data, workers, cropped, framings, progress):
         if seen.error:
@@ -71,13 +72,14 @@ def read_faces(
             continue
         found[index] = True
         several += seen.faces > 1
+        small += seen.cropped
         waiting.append((index, seen))
         if len(waiting) == BATCH:
             take(_batch(waiting, len(framings)))
             waiting = []
     if waiting:
         take(_batch(waiting, len(framings)))
-    return Found(found, several, dict(sorted(unreadable.items())))
+    return Found(found, several, dict(sorted(unreadable.items())), small)
 
 
 def refuse_unreadable(data: Labelled, faces: Found) -> None:
@@ -95,9 +97,10 @@ def refuse_unreadable(data: Labelled, faces: Found) -> None:
 
 
 def _looked(
-    data: Labelled, workers: Workers, cropped: bool, framings: Sequence[Framing], progress: Progress
+    data: Labelled, workers: Workers, cropped: bool | None, framings: Sequence[Framing], progress: Progress
 ) -> Iterator[tuple[int, Seen]]:
-    looked = workers.pictures(data.root, data.pictures, "cropped" if cropped else "detect", framings)
+    look: Look = "by size" if cropped is None else "cropped" if cropped else "detect"
+    looked = workers.pictures(data.root, data.pictures, look, framings)
     for done, (index, seen) in enumerate(looked, 1):
         if seen.luma is not None and seen.luma.shape != (CROP, CROP):
             seen = Seen(None, (), 0, f"{data.where(index)} gave no face of {CROP}x{CROP} pixels: it may be damaged.")

@@ -84,10 +84,14 @@ class Answers:
         best = posteriors.argmax(axis=1)
         return cls(best, posteriors.max(axis=1), best == labels)
 
+    def sure(self, below: Below) -> NDArray[np.bool_]:
+        """(n,) whether a face is answered where it is unsure below these thresholds."""
+        return self.posterior >= np.broadcast_to(np.asarray(below, np.float64), CLASSES)[self.expression]
+
     def above(self, below: Below) -> tuple[float, float | None]:
         """Coverage where a face is unsure below these thresholds, and the risk of the others; None where there are
         none."""
-        sure = self.posterior >= np.broadcast_to(np.asarray(below, np.float64), CLASSES)[self.expression]
+        sure = self.sure(below)
         return float(sure.mean()), float(1 - self.right[sure].mean()) if sure.any() else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 
 from visagram.evaluate import compare
@@ -9,7 +10,7 @@ from visagram.evaluate.bygroup import by_group
 from visagram.evaluate.confidence import calibration
 from visagram.evaluate.copies import without_copies
 from visagram.evaluate.parts import chance, table
-from visagram.evaluate.run import Result
+from visagram.evaluate.run import Evaluation, Result
 from visagram.evaluate.sections import confusion, intro, recalls, votes
 from visagram.export.html import document
 from visagram.export.sections import responsible_use, text
@@ -20,9 +21,14 @@ def page(result: Result) -> str:
     """The whole page."""
     each = result.evaluations
     main = [intro(result), _comparison(result), without_copies(result), recalls(each), confusion(each)]
-    main += [calibration(each), votes(each), by_group(each), _method(result), responsible_use()]
+    main += [calibration(each), votes(each), by_group(each), _method(result)]
+    return finished(f"{', '.join(e.name for e in each)} on {result.data.name}", main)
+
+
+def finished(title: str, sections: Sequence[str]) -> str:
+    """The page that these sections make, with the use that is responsible at its end. title: foreign text."""
     style = STYLE + resources.files("visagram.evaluate").joinpath("page.css").read_text("utf-8")
-    return document(f"{', '.join(e.name for e in each)} on {result.data.name}", "\n".join(filter(None, main)), style)
+    return document(title, "\n".join(filter(None, [*sections, responsible_use()])), style)
 
 
 def _comparison(result: Result) -> str:
@@ -57,23 +63,28 @@ def _comparison(result: Result) -> str:
 
 def _method(result: Result) -> str:
     used = result.data
+    counted = f"{text(used.rule)}, {used.judged:,} of {used.pictures:,}"
     mapping = ", ".join(f"{text(label)} → {name}" for label, name in used.mapping.items() if label != name)
+    return method(f"{counted}.{f' Labels were read as {mapping}.' if mapping else ''}", result.evaluations, result.seed)
+
+
+def method(counted: str, evaluations: Sequence[Evaluation], seed: int) -> str:
+    """How the figures came about. counted: which faces, HTML."""
     rows = [
         (
             text(each.name),
             f'<td class="hash">{text(each.model.get("sha256", "–"))}</td>',
             f'<td class="long">{text(each.model.get("trained_on", "–"))}</td>',
         )
-        for each in result.evaluations
+        for each in evaluations
     ]
     return f"""<section class="prose" aria-labelledby="method">
 <h2 id="method">Method</h2>
-<p>Counted: {text(used.rule)}, {used.judged:,} of {used.pictures:,}. The answer is the expression with the largest
-posterior, among all seven. Means over classes are over the expressions that are among the labels.
-{f"Labels were read as {mapping}." if mapping else ""}</p>
+<p>Counted: {counted} The answer is the expression with the largest posterior, among all seven. Means over classes are
+over the expressions that are among the labels.</p>
 <p>Intervals hold 95 %. Those of accuracy and recall come from the Bayesian bootstrap with half a face added on each
 side (Rubin 1981; Brown, Cai and DasGupta 2001), all others from 1,000 resamples of the faces, moved by their bias; seed
-{result.seed}. Faces are taken to be independent: several pictures of one person make the intervals too narrow. The
+{seed}. Faces are taken to be independent: several pictures of one person make the intervals too narrow. The
 calibration error has 15 equal bins of the largest posterior (Naeini et al. 2015).</p>
 {table("Models", ("model", "SHA-256", "trained on"), rows)}
 </section>"""

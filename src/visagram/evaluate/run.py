@@ -40,14 +40,15 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What became of the data. pictures: in it; judged: counted in the figures. rule: which were. not_found: names of
-    pictures without a face that the detector found. several: pictures with more than one, of which the largest counts.
-    copies: None where no other data was given. counts: judged faces by expression."""
+    """What became of the data. pictures: in it; judged: counted in the figures. rule: which were. cropped: pictures
+    taken as faces; in the others the detector looked for one. not_found: names of those in which it found none.
+    several: pictures with more than one, of which the largest counts. copies: None where no other data was given.
+    counts: judged faces by expression."""
 
     name: str
     kind: str
     split: str
-    cropped: bool
+    cropped: int
     pictures: int
     judged: int
     rule: str
@@ -111,15 +112,15 @@ def evaluate(
     data: Labelled,
     workers: Workers,
     *,
-    cropped: bool,
+    cropped: bool | None,
     seed: int,
     progress: Progress,
     unlike: Labelled | None = None,
 ) -> Result:
     """Measure one or two models on the same faces. Raises `DataError`.
 
-    cropped: the pictures are faces already. unlike: other data; the figures come a second time without the faces that
-    it holds too.
+    cropped: the pictures are faces already; None: each by its size, as in `read_faces`. unlike: other data; the figures
+    come a second time without the faces that it holds too.
     """
     refuse_marked(data)
     answers, prints = Posteriors(models, len(data)), Prints(len(data))
@@ -131,30 +132,30 @@ def evaluate(
 
     faces = read_faces(data, workers, take, cropped=cropped, progress=progress, framings=answers.framings)
     refuse_unreadable(data, faces)
-    if not _judged(data, faces.found).any():
+    if not clear(data)[faces.found].any():
         raise DataError(f"{data.name} holds no face to judge ({_nothing(data, faces)}).")
-    used, rows = _used(data, faces, cropped), answers.rows
+    used, rows = _used(data, faces), answers.rows
     if unlike is None:
         return _result(models, data, rows, faces.found, used, seed)
     copied = _copied(prints, unlike, workers, cropped, progress)
     used = dataclasses.replace(used, copies=Copies(unlike.name, int(copied.sum())))
     whole, own = _result(models, data, rows, faces.found, used, seed), faces.found & ~copied
-    if not _judged(data, own).any():
+    if not clear(data)[own].any():
         return whole
     without = _result(models, data, rows, own, used, seed) if copied.any() else whole
     return dataclasses.replace(whole, without=without)
 
 
-def _judged(data: Labelled, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n,) the usable faces whose label is clear."""
-    return usable & data.votes.majority if data.votes else usable
+def clear(data: Labelled) -> NDArray[np.bool_]:
+    """(n,) the pictures whose label is clear: by `RULE` where there are votes, else all."""
+    return data.votes.majority if data.votes else np.ones(len(data), bool)
 
 
 def _result(
     models: Sequence[Model], data: Labelled, rows: Sequence[Floats], usable: NDArray[np.bool_], used: Used, seed: int
 ) -> Result:
     """The figures on the usable faces (n,). rows: each model's posteriors (n, 7)."""
-    judged = _judged(data, usable)
+    judged = usable & clear(data)
     labels = data.labels[judged]
     numbers = np.bincount(labels, minlength=len(EXPRESSIONS))
     evaluations = []
@@ -173,13 +174,13 @@ def _result(
     return Result(dataclasses.replace(used, judged=len(labels), counts=counts), tuple(evaluations), both, seed)
 
 
-def _used(data: Labelled, faces: Found, cropped: bool) -> Used:
+def _used(data: Labelled, faces: Found) -> Used:
     """What does not depend on which faces count."""
     return Used(
         name=data.name,
         kind=data.kind,
         split=data.split,
-        cropped=cropped or data.cells is not None,
+        cropped=faces.cropped,
         pictures=len(data),
         judged=0,
         rule=RULE if data.votes else EVERY,
@@ -192,7 +193,9 @@ def _used(data: Labelled, faces: Found, cropped: bool) -> Used:
     )
 
 
-def _copied(prints: Prints, other: Labelled, workers: Workers, cropped: bool, progress: Progress) -> NDArray[np.bool_]:
+def _copied(
+    prints: Prints, other: Labelled, workers: Workers, cropped: bool | None, progress: Progress
+) -> NDArray[np.bool_]:
     """(n,) which faces `other` holds too."""
     known = Prints(len(other))
     seen = read_faces(

@@ -8,7 +8,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Agreement, Figures
 from visagram.evaluate.parts import span, table
-from visagram.evaluate.run import Evaluation, Result
+from visagram.evaluate.run import Evaluation, Result, Used
 from visagram.export.sections import text
 from visagram.export.words import count, exact, listed
 
@@ -20,20 +20,32 @@ def intro(result: Result) -> str:
     """Which model on which faces, the key figures, and what a reader has to know first."""
     used = result.data
     names = [text(each.name) for each in result.evaluations]
-    shown = [f"{used.judged:,} of {count(used.pictures, 'picture')}", text(used.rule)]
-    shown += ["cropped faces" if used.cropped else "faces found by the detector and aligned as in video"]
-    notices = "".join(f"<li>{notice}</li>" for notice in notices_of(result))
     return f"""<section class="intro">
 <h1>{listed(names)} on {text(used.name)}</h1>
-<p class="facts">{"".join(f"<span>{fact}</span>" for fact in shown)}</p>
+{facts(used)}
 <p class="lead">{_lead(result)}</p>
-{f'<ul class="notice" aria-label="Warnings">{notices}</ul>' if notices else ""}
+{warnings(result)}
 {"".join(_key_figures(each, len(names) > 1) for each in result.evaluations)}
 </section>"""
 
 
-def notices_of(result: Result) -> list[str]:
-    """What makes these figures weaker than they look, as HTML."""
+def facts(used: Used) -> str:
+    """How many pictures count, which, and how their faces were found, as a line of HTML."""
+    taken = "faces found by the detector and aligned as in video"
+    if used.cropped:
+        mixed = f"cropped faces: {used.cropped:,}; in the other pictures the detector looked for one"
+        taken = "cropped faces" if used.cropped == used.pictures else mixed
+    shown = (f"{used.judged:,} of {count(used.pictures, 'picture')}", text(used.rule), taken)
+    return f'<p class="facts">{"".join(f"<span>{fact}</span>" for fact in shown)}</p>'
+
+
+def warnings(result: Result) -> str:
+    """What makes these figures weaker than they look, as a list of HTML; empty where there is nothing."""
+    notices = "".join(f"<li>{notice}</li>" for notice in _notices(result))
+    return f'<ul class="notice" aria-label="Warnings">{notices}</ul>' if notices else ""
+
+
+def _notices(result: Result) -> list[str]:
     used, notices = result.data, []
     if used.not_found:
         seen = "in one picture" if len(used.not_found) == 1 else f"in {len(used.not_found):,} pictures"

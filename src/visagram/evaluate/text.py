@@ -6,6 +6,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.check import Check
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.run import Evaluation, Result
+from visagram.evaluate.suite import Suite
 from visagram.export.words import count, exact, printable, storable
 
 MOST_COPIES = 10
@@ -70,6 +71,23 @@ def _evaluation(each: Evaluation) -> list[str]:
             p = "" if group.p_holm is None else f"  p = {group.p_holm:.3g}"
             lines.append(f"    {_plain(group.name):<16} {_share(group.figures.accuracy)}  {group.figures.faces:,}{p}")
     return lines
+
+
+def suite_summary(suite: Suite) -> str:
+    """A line for each set."""
+    heads = ("pictures", "found", "accuracy", "macro recall", "calibration error", "answered", "right of those")
+    rows: list[tuple[str, ...]] = [(_plain(suite.evaluation.name), *heads, "neutral answers")]
+    for part in suite.parts:
+        figures = part.evaluation.figures
+        estimates = (figures.accuracy, figures.macro_recall, figures.ece, part.answered, part.right, part.neutral)
+        cells = ("–" if each is None else exact(each.value) for each in estimates)
+        rows.append((_plain(part.name), f"{part.result.data.pictures:,}", f"{part.found:,}", *cells))
+    name, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = (
+        f"{first:<{name}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(rest, widths, strict=True))
+        for first, *rest in rows
+    )
+    return "\n".join(lines) + "\n"
 
 
 def check_summary(found: Check) -> str:

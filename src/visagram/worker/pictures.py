@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import visagram.wire as wire
+from visagram.core.geometry import SMALL
 from visagram.core.stages import Framing
 from visagram.core.types import Faces, Frame, VideoFacts
 from visagram.errors import InputError
@@ -39,17 +40,18 @@ class Pictures:
         self._framings = [Framing(**framing) for framing in framings]
 
     def seen(self, path: Path) -> tuple[dict[str, Any], wire.Arrays]:
-        """The values and arrays of a `picture` message: `faces` found and `error`; where there is a face `luma`, and
-        `crop0`, `crop1`, … as framed."""
+        """The values and arrays of a `picture` message: `faces` found, `error`, and whether the picture was taken as a
+        face (`cropped`); where there is a face `luma`, and `crop0`, `crop1`, … as framed."""
         try:
             facts, frame = read_picture(path, self._settings, self._alive)
         except InputError as error:
-            return {"faces": 0, "error": str(error)}, {}
+            return _said(error=str(error)), {}
         if self._look == "whole":
-            return {"faces": 0, "error": ""}, {"luma": whole_luma(frame)}
-        if self._look == "cropped":
+            return _said(), {"luma": whole_luma(frame)}
+        small = self._look == "by size" and max(facts.width, facts.height) <= SMALL
+        if small or self._look == "cropped":
             crops = {f"crop{k}": displayed(facts, frame) for k in range(len(self._framings))}
-            return {"faces": 1, "error": ""}, {"luma": face_luma(facts, frame)} | crops
+            return _said(1, cropped=True), {"luma": face_luma(facts, frame)} | crops
         return self._detected(facts, frame)
 
     def _detected(self, facts: VideoFacts, frame: Frame) -> tuple[dict[str, Any], wire.Arrays]:
@@ -58,12 +60,12 @@ class Pictures:
         (faces,) = stages.detectors[0].detect([frame])
         faces = faces[faces.scores >= self._least_score()]
         if not len(faces):
-            return {"faces": 0, "error": ""}, {}
+            return _said(), {}
         face, cropper = _largest(faces), stages.cropper
         arrays: wire.Arrays = {"luma": cropper.aligned(frame, face.landmarks)[0]}
         for k, framing in enumerate(self._framings):
             arrays[f"crop{k}"] = cropper.boxes(frame, face, framing)[0]
-        return {"faces": len(faces), "error": ""}, arrays
+        return _said(len(faces)), arrays
 
     def _least_score(self) -> float:
         """From which on a detection is a face, by the detector's card."""
@@ -71,6 +73,10 @@ class Pictures:
 
         card = catalog.find(catalog.DETECTION, self._settings.detector).card(self._settings.models_folder)
         return float(card.facts.get("threshold", 0.5))
+
+
+def _said(faces: int = 0, *, error: str = "", cropped: bool = False) -> dict[str, Any]:
+    return {"faces": faces, "error": error, "cropped": cropped}
 
 
 def _largest(faces: Faces) -> Faces:

@@ -35,6 +35,8 @@ def picture(values: dict[str, Any], arrays: wire.Arrays) -> None:
     """Raise `ValueError`, `KeyError` or `TypeError` for what is no answer about a picture."""
     if not isinstance(values["faces"], int) or not isinstance(values["error"], str):
         raise ValueError("a picture has a number of faces and an error, which may be empty")
+    if not isinstance(values["cropped"], bool):
+        raise ValueError("a picture was taken as a face, or it was not")
     for name, array in arrays.items():
         if array.dtype != np.uint8 or array.shape[2:] != (() if name == "luma" else (3,)) or 0 in array.shape:
             raise ValueError("luma is a plane of bytes, a crop has three of them")

@@ -14,20 +14,22 @@ import visagram.wire as wire
 from visagram.core.stages import Framing
 from visagram.workers.pool import Message, Pool
 
-Look = Literal["whole", "cropped", "detect"]
-"""The luma as it is stored; the picture as one face of 48x48; the largest face that the detector finds, aligned."""
-CHUNK = {"whole": 1, "cropped": 256, "detect": 16}
+Look = Literal["whole", "cropped", "detect", "by size"]
+"""The luma as it is stored; the picture as one face of 48x48; the largest face that the detector finds, aligned; of a
+picture of at most `SMALL` pixels the second, of a larger one the third."""
+CHUNK = {"whole": 1, "cropped": 256, "detect": 16, "by size": 16}
 """Pictures in one request."""
 
 
 class Seen(NamedTuple):
     """luma: (h, w) uint8, None where there is none. crops: (h, w, 3) uint8 BGR, one per framing that was asked for.
-    faces: how many were found. error: why it cannot be read, or ''."""
+    faces: how many were found. error: why it cannot be read, or ''. cropped: the picture was taken as a face."""
 
     luma: NDArray[np.uint8] | None
     crops: tuple[NDArray[np.uint8], ...]
     faces: int
     error: str
+    cropped: bool = False
 
 
 def look_at(
@@ -60,4 +62,4 @@ def _seen(values: dict[str, Any], arrays: wire.Arrays, crops: int) -> Seen:
     wanted = [f"crop{k}" for k in range(crops)]
     if values["error"] or "luma" not in arrays or any(name not in arrays for name in wanted):
         return Seen(None, (), 0, values["error"])
-    return Seen(arrays["luma"], tuple(arrays[name] for name in wanted), values["faces"], "")
+    return Seen(arrays["luma"], tuple(arrays[name] for name in wanted), values["faces"], "", values["cropped"])
