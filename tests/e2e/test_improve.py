@@ -18,6 +18,7 @@ from visagram.models.card import COMMITTEE, EMOTION, read_card
 def test_one_command_goes_from_the_weak_expression_to_a_decision(tmp_path: Path) -> None:
     data, work, models = smiles(tmp_path / "sheets"), tmp_path / "work", tmp_path / "models"
     asked = ("improve", "--data", data, "-o", work, "--ratio", 1, "--epochs", 2, "--models", models, "--offline")
+    asked += ("--second", data, "--second", smiles(tmp_path / "others"))
     found = visagram(*asked)
     assert found.status == 0, found.err
     assert "The model in force stays." in found.out
@@ -30,7 +31,7 @@ def test_one_command_goes_from_the_weak_expression_to_a_decision(tmp_path: Path)
     assert accepted and all(is_marked(work / "faces" / face["file"]) for face in faces)
     assert verdict["model"] == read_card(COMMITTEE).sha256 and verdict["reasons"] and verdict["promote"] is False
     assert json.loads((work / "model" / f"{EMOTION}.json").read_text())["generated"]["faces"] == len(accepted)
-    for which in ("first", "second"):
+    for which in ("first", "second", "second-2"):
         assert "One against the other" in (work / which / "evaluation.html").read_text()
         assert verdict[which]["comparison"]["faces"] > 0
     again = visagram(*asked)

@@ -14,6 +14,7 @@ from sheets import smiles
 from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import Conflict, DataError
+from visagram.learn.also import read_also
 from visagram.learn.recipes import RECIPES
 from visagram.models.card import TEACHER
 from visagram.models.promotion import current
@@ -120,6 +121,38 @@ def test_without_an_accepted_face_nothing_is_trained(improvement, tmp_path):
     found = improvement().run(Noise())
     assert not found.verdict.promote and "No generated face was accepted" in found.verdict.reasons[0]
     assert not (tmp_path / "work" / "model").exists()
+
+
+def table_of(folder, pictures, labels):
+    folder.mkdir(parents=True)
+    for k, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{k}.png"), picture)
+    table = folder / "faces.csv"
+    table.write_text("path,label\n" + "".join(f"{k}.png,{label}\n" for k, label in enumerate(labels)))
+    return table
+
+
+def test_each_further_set_is_compared_and_named_and_none_is_learned_from(sheets, tmp_path):
+    """Of the faces to learn from beside the sheets a further set holds one too, cut out and a little darker."""
+    large = [cv2.resize(portrait(k), (240, 240), interpolation=cv2.INTER_CUBIC) for k in (201, 202)]
+    also = table_of(tmp_path / "also", large, ["fear", "sad"])
+    cut_out = (read_also(also, lambda *_: None).faces.luma[0] * 0.9).astype(np.uint8)
+    strangers = [portrait(k) for k in range(300, 320)]
+    further = (
+        table_of(tmp_path / "here", strangers, EXPRESSIONS[:4] * 5),
+        table_of(tmp_path / "there", [cut_out, *strangers[1:]], EXPRESSIONS[:4] * 5),
+    )
+    said = []
+    found = pass_over(sheets, tmp_path / "work", said, second=further, also=also).run(Portraits())
+    verdict = json.loads((tmp_path / "work" / VERDICT).read_text())
+    names = {place: verdict[place]["data"]["name"] for place in ("first", "second", "second-2")}
+    assert names == {"first": "sheets, validation", "second": "faces.csv", "second-2": "faces.csv (2)"}
+    for place, name in names.items():
+        assert name in (tmp_path / "work" / place / "evaluation.html").read_text()
+        assert f'on "{name}" (' in found.verdict.reasons[-1]
+    assert "1 of 2 further faces are left out: the candidate is judged on them." in said
+    card = json.loads((found.candidate.parent / "visagram-emotion.json").read_text())
+    assert card["also"]["by_expression"] == {"sad": 1}
 
 
 def test_only_accepted_faces_are_data_and_large_ones_are_cut_out(tmp_path):

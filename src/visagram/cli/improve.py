@@ -21,8 +21,10 @@ def improve(
         float, typer.Option(help="Generated faces to each real one of a rare or weak expression, at most 1.")
     ] = 0.5,
     second: Annotated[
-        Path | None,
-        typer.Option(help="Data on which the candidate must not be worse (default: half of the validation faces)."),
+        list[Path] | None,
+        typer.Option(
+            help="Data on which the candidate must not be worse; repeatable (default: half of the validation faces)."
+        ),
     ] = None,
     also: Annotated[
         Path | None,
@@ -56,7 +58,7 @@ def improve(
     if recipe not in RECIPES:
         raise UsageError(f"There is no recipe '{recipe}': choose one of {', '.join(RECIPES)}.")
     settings = Settings.load(models=models, offline=offline)
-    held_out, more = (None if each is None else unpacked(each) for each in (second, also))
+    held_out, more = tuple(unpacked(each) for each in second or ()), None if also is None else unpacked(also)
     wishes = Wishes(ratio, RECIPES[recipe].lasting(epochs), judge, seed, held_out, more)
     with Screen(quiet=quiet) as screen:
 

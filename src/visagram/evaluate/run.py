@@ -137,7 +137,7 @@ def evaluate(
     used, rows = _used(data, faces), answers.rows
     if unlike is None:
         return _result(models, data, rows, faces.found, used, seed)
-    copied = _copied(prints, unlike, workers, cropped, progress)
+    copied = copied_from(prints, unlike, workers, cropped=cropped, progress=progress)
     used = dataclasses.replace(used, copies=Copies(unlike.name, int(copied.sum())))
     whole, own = _result(models, data, rows, faces.found, used, seed), faces.found & ~copied
     if not clear(data)[own].any():
@@ -193,10 +193,10 @@ def _used(data: Labelled, faces: Found) -> Used:
     )
 
 
-def _copied(
-    prints: Prints, other: Labelled, workers: Workers, cropped: bool | None, progress: Progress
+def copied_from(
+    prints: Prints, other: Labelled, workers: Workers, *, cropped: bool | None, progress: Progress
 ) -> NDArray[np.bool_]:
-    """(n,) which faces `other` holds too."""
+    """(n,) which faces `other` holds too. Raises `DataError`."""
     known = Prints(len(other))
     seen = read_faces(
         other, workers, lambda batch: known.add(batch.index, batch.luma), cropped=cropped, progress=progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from visagram.models.catalog import missing
 from visagram.settings import ServerSettings, Settings
 
 CANDIDATE, VERDICT, PAGE = "model", "verdict.json", "evaluation.html"
-SETS = ("first", "second")
-"""The sets of faces on which both models were compared, by the folders of their figures."""
+SET = "first|second(-[1-9][0-9]*)?"
+"""The sets of faces on which both models were compared, by the folders of their figures: a pattern."""
 NO_DATA = (
     "The loop needs labelled faces to learn from and to compare on: name a folder of sprite sheets with the setting "
     "training_data."
@@ -79,9 +80,9 @@ class Passes(Requests):
             return None
 
     def page(self, making: Making, which: str) -> Path:
-        """The page with both models' figures on one of `SETS`. Raises `NotFound`."""
+        """The page with both models' figures on a set. Raises `NotFound`."""
         path = self._storage.improvement(making.id) / which / PAGE
-        if which not in SETS or not path.is_file():
+        if not re.fullmatch(SET, which) or not path.is_file():
             raise NotFound("There is no such comparison.")
         return path
 
@@ -131,3 +132,8 @@ class Passes(Requests):
     def _check(self, who: Who) -> None:
         if who.owner != LOCAL_OWNER:
             raise UsageError(self.obstacle(who))
+
+
+def sets(verdict: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Both models' figures by set, the one on which the candidate must be better first; none without a candidate."""
+    return {name: found for name, found in verdict.items() if re.fullmatch(SET, name) and found is not None}

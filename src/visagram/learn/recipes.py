@@ -107,7 +107,7 @@ _SMALL = Recipe(
     stages=SMALL,
     optimiser="adamw",
     peak_rate=2e-3,
-    weight_decay=0.07,
+    weight_decay=0.05,
     eight_bits=True,
 )
 
@@ -142,7 +142,7 @@ RECIPES = {
         optimiser="adamw",
         peak_rate=3e-4,
         head_rate=5.0,
-        weight_decay=0.07,
+        weight_decay=0.05,
         mixup=0.2,
         cutmix=0.1,
         half_weights=True,

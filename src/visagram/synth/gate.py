@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from visagram.evaluate.compare import Comparison
 from visagram.evaluate.intervals import Estimate
@@ -23,27 +24,34 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def decide(first: Comparison, second: Comparison, wanted: Sequence[str]) -> Verdict:
-    """Compare a candidate with the model in force (candidate minus model) on two sets of real faces.
+class Judged(NamedTuple):
+    """Both models on one set of real faces. data: its name."""
+
+    data: str
+    found: Comparison
+
+
+def decide(first: Judged, further: Sequence[Judged], wanted: Sequence[str]) -> Verdict:
+    """Compare a candidate with the model in force (candidate minus model) on sets of real faces.
 
     first: where it must be better: macro F1, or the mean recall of the expressions that were `wanted`, must gain with
-    an interval above 0, and accuracy, by McNemar's test too, mean recall and calibration must not be worse. second:
-    where they must not be worse either. No more than two figures may speak for it: of many, one always gains by chance.
+    an interval above 0, and accuracy, by McNemar's test too, mean recall and calibration must not be worse. further:
+    on none of these may they be worse either. No more than two figures may speak for it: of many, one always gains by
+    chance.
     """
     against, gains = [], []
-    for name, gain in _gains(first, wanted):
+    for name, gain in _gains(first.found, wanted):
         if gain.low > 0:
-            gains.append(f"On the first set {name} gains {_points(gain)}.")
+            gains.append(f'On "{first.data}" {name} gains {_points(gain)}.')
     if not gains:
-        best = max(_gains(first, wanted), key=lambda each: each[1].value)
-        against.append(f"On the first set nothing surely gains; the most is {best[0]}, {_points(best[1])}.")
-    for place, found in (("first", first), ("second", second)):
-        against += [f"On the {place} set {text}" for text in _losses(found)]
-    kept = (
-        f"Accuracy changes by {_points(first.accuracy)} on the first set (McNemar p = {first.p:.3f}) and by "
-        f"{_points(second.accuracy)} on the second (p = {second.p:.3f})."
-    )
-    return Verdict(not against, (*against, *gains, kept))
+        best = max(_gains(first.found, wanted), key=lambda each: each[1].value)
+        against.append(f'On "{first.data}" nothing surely gains; the most is {best[0]}, {_points(best[1])}.')
+    for data, found in (first, *further):
+        against += [f'On "{data}" {text}' for text in _losses(found)]
+    changes = [
+        f'by {_points(found.accuracy)} on "{data}" (McNemar p = {found.p:.3f})' for data, found in (first, *further)
+    ]
+    return Verdict(not against, (*against, *gains, f"Accuracy changes {listed(changes)}."))
 
 
 def _gains(found: Comparison, wanted: Sequence[str]) -> list[tuple[str, Estimate]]:

@@ -6,15 +6,16 @@ One file, top to bottom. The work lies in a folder, and the same command goes on
     OUT/faces/          generated and selected faces
     OUT/model/          the fine-tuned candidate
     OUT/first/          both models on the faces on which the candidate must be better, as figures and as a page
-    OUT/second/         both on those on which it must not be worse
+    OUT/second/         both on those on which it must not be worse; OUT/second-2/ and so on where there are more sets
     OUT/verdict.json    the decision, with its reasons and all figures
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,16 @@ from visagram import __version__
 from visagram.core.types import EXPRESSIONS, Progress
 from visagram.errors import Conflict, DataError
 from visagram.evaluate import data as labelled
-from visagram.evaluate.compare import Comparison
 from visagram.evaluate.data import TRAIN, Labelled
+from visagram.evaluate.duplicates import Prints
 from visagram.evaluate.files import save
 from visagram.evaluate.json import to_json as evaluation_json
 from visagram.evaluate.metrics import Figures
-from visagram.evaluate.run import Result, evaluate, open_models
+from visagram.evaluate.run import Result, copied_from, evaluate, open_models
 from visagram.files import output_error, replace_file
 from visagram.learn.also import read_also
 from visagram.learn.data import VALIDATION, divide
+from visagram.learn.origin import Added
 from visagram.learn.recipes import Recipe
 from visagram.learn.train import train
 from visagram.models import promotion
@@ -42,7 +44,7 @@ from visagram.models.card import EMOTION
 from visagram.settings import Settings
 from visagram.synth.collection import FACES, open_collection, read_collection
 from visagram.synth.finder import FaceFinder
-from visagram.synth.gate import Verdict, decide
+from visagram.synth.gate import Judged, Verdict, decide
 from visagram.synth.generate import generate
 from visagram.synth.generator import Generator
 from visagram.synth.plan import Need, plan
@@ -61,15 +63,15 @@ MOST_ROUNDS = 4
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the loop is to do. ratio: generated faces to each real one of an expression that wants them. recipe: of the
-    fine-tuning. judge: name of the model that selects. second: data on which the candidate must not be worse, None for
-    half of the validation faces. also: further real faces to learn from. guidance: of the generator, None for its
-    own. faces_seed: of the generated faces, None for the same `seed`."""
+    fine-tuning. judge: name of the model that selects. second: data on none of which the candidate may be worse, half
+    of the validation faces where there are none. also: further real faces to learn from. guidance: of the generator,
+    None for its own. faces_seed: of the generated faces, None for the same `seed`."""
 
     ratio: float
     recipe: Recipe
     judge: str
     seed: int = 0
-    second: Path | None = None
+    second: tuple[Path, ...] = ()
     also: Path | None = None
     guidance: float | None = None
     faces_seed: int | None = None
@@ -107,27 +109,30 @@ class Improvement:
     def run(self, generator: Generator) -> Outcome:
         """Everything up to the decision; whoever calls promotes."""
         with Workers(self._settings) as workers:
-            first, second = self._held_out()
+            first, further = self._held_out()
             needs = self._planned(first, workers)
             made = self._make(generator, needs) if needs else 0
-            if not made and self._wishes.also is None:
+            also = self._also((first, *further), workers)
+            if not made and also is None:
                 why = "No generated face was accepted" if needs else "No expression is rare or weak"
                 return self._decided(needs, (), Verdict(False, (f"{why}: there is nothing new to learn from.",)))
-            candidate = self._fine_tune(generated=made > 0)
+            candidate = self._fine_tune(also, generated=made > 0)
             self._say("Both models are compared on real faces.")
-            results = [self._compared(candidate, part, workers) for part in (first, second)]
-        for name, result in zip((FIRST, SECOND), results, strict=True):
+            results = [self._compared(candidate, part, workers) for part in (first, *further)]
+        for name, result in zip(_places(), results, strict=False):
             save(result, self._output / name)
-        better, not_worse = (_comparison(result) for result in results)
+        better, *not_worse = (_judged(result) for result in results)
         return self._decided(needs, results, decide(better, not_worse, [need.expression for need in needs]))
 
-    def _held_out(self) -> tuple[Labelled, Labelled]:
-        """The faces on which the candidate must be better, and those on which it must not be worse."""
+    def _held_out(self) -> tuple[Labelled, list[Labelled]]:
+        """The faces on which the candidate must be better, and the sets on which it must not be worse, each of another
+        name."""
         held_out = labelled.read(self._data, split=VALIDATION)
-        if self._wishes.second is not None:
-            return held_out, labelled.read(self._wishes.second)
+        if self._wishes.second:
+            first, *further = _distinct([held_out, *(labelled.read(path) for path in self._wishes.second)])
+            return first, further
         half = np.random.default_rng(self._wishes.seed).permutation(len(held_out)) % 2 == 0
-        return _part(held_out, half, "first half"), _part(held_out, ~half, "second half")
+        return _part(held_out, half, "first half"), [_part(held_out, ~half, "second half")]
 
     def _planned(self, first: Labelled, workers: Workers) -> list[Need]:
         """The plan of this folder. Raises `Conflict` where it was made for another model or other wishes."""
@@ -190,7 +195,20 @@ class Improvement:
             self._say(f"{expression}: {accepted[expression]:,} of {number:,} generated faces accepted.")
         return sum(accepted.values())
 
-    def _fine_tune(self, *, generated: bool) -> Path:
+    def _also(self, judged: Sequence[Labelled], workers: Workers) -> Added | None:
+        """The further real faces to learn from, without those that a set holds on which the candidate is judged; None
+        where there are none."""
+        if self._wishes.also is None:
+            return None
+        also = read_also(self._wishes.also, self._progress)
+        prints, held = Prints.of(also.faces.luma), np.zeros(len(also.faces), bool)
+        for part in judged:
+            held |= copied_from(prints, part, workers, cropped=True, progress=self._progress)
+        if held.any():
+            self._say(f"{held.sum():,} of {len(held):,} further faces are left out: the candidate is judged on them.")
+        return None if held.all() else also.select(~held)
+
+    def _fine_tune(self, also: Added | None, *, generated: bool) -> Path:
         """The candidate's ONNX file."""
         start = promotion.learned(self._settings.models_folder)
         if not start.is_file():
@@ -201,7 +219,7 @@ class Improvement:
             dataclasses.replace(self._wishes.recipe, seed=self._wishes.seed),
             self._progress,
             start=start,
-            also=None if self._wishes.also is None else read_also(self._wishes.also, self._progress),
+            also=also,
             generated=accepted_faces(self._output / FACES) if generated else None,
             say=self._say,
         )
@@ -213,7 +231,7 @@ class Improvement:
             return evaluate(models, part, workers, cropped=True, seed=0, progress=self._progress)
 
     def _decided(self, needs: Sequence[Need], results: Sequence[Result], verdict: Verdict) -> Outcome:
-        """The end of the pass, written down. results: on both sets, none where there was no candidate."""
+        """The end of the pass, written down. results: on every set, none where there was no candidate."""
         whole = {
             "schema": SCHEMA,
             "visagram": __version__,
@@ -222,7 +240,7 @@ class Improvement:
             "model": self._current.sha256,
             "needs": [dataclasses.asdict(need) for need in needs],
             **dict.fromkeys((FIRST, SECOND)),
-            **{name: evaluation_json(result) for name, result in zip((FIRST, SECOND), results, strict=False)},
+            **{name: evaluation_json(result) for name, result in zip(_places(), results, strict=False)},
         }
         with replace_file(self._output / VERDICT) as partial:
             partial.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n", "utf-8")
@@ -237,9 +255,25 @@ def _accepted(folder: Path, expression: str) -> int:
     return sum(record.accepted and record.expression == expression for record in read_collection(folder))
 
 
-def _comparison(result: Result) -> Comparison:
+def _places() -> Iterator[str]:
+    """What the sets are called in the verdict and as folders, the first set's before the further ones'."""
+    yield from (FIRST, SECOND)
+    yield from (f"{SECOND}-{number}" for number in itertools.count(2))
+
+
+def _judged(result: Result) -> Judged:
     assert result.comparison is not None
-    return result.comparison
+    return Judged(result.data.name, result.comparison)
+
+
+def _distinct(sets: Sequence[Labelled]) -> list[Labelled]:
+    """The sets, those that are called as one before them with a number behind their name."""
+    found: dict[str, Labelled] = {}
+    for data in sets:
+        names = itertools.chain([data.name], (f"{data.name} ({number})" for number in itertools.count(2)))
+        name = next(name for name in names if name not in found)
+        found[name] = dataclasses.replace(data, name=name)
+    return list(found.values())
 
 
 def _part(data: Labelled, keep: NDArray[np.bool_], name: str) -> Labelled:

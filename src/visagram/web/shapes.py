@@ -26,7 +26,7 @@ from visagram.jobs.model import (
     Video,
     Window,
 )
-from visagram.jobs.passes import SETS, Passes
+from visagram.jobs.passes import Passes, sets
 from visagram.jobs.storage import Storage
 
 if TYPE_CHECKING:
@@ -163,7 +163,6 @@ def improvement(passes: Passes, row: Making) -> dict[str, Any]:
 
 def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str, Any]:
     candidate = passes.candidate(row)
-    sets = [(which, found[which]) for which in SETS if found[which] is not None]
     return {
         "promote": found["promote"],
         "reasons": found["reasons"],
@@ -177,7 +176,7 @@ def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str,
                 "url": f"{API}/studio/passes/{row.id}/comparisons/{which}",
                 "figures": _figures(figures),
             }
-            for which, figures in sets
+            for which, figures in sets(found).items()
         ],
     }
 

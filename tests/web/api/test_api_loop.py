@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import cv2
 import pytest
@@ -78,9 +79,30 @@ def test_a_pass_ends_with_a_verdict_and_figures_of_both_models(world, done):
         assert each["change"] == pytest.approx(each["after"] - each["before"])
         assert each["low"] <= each["high"]
     assert world.get("/studio/passes").json["items"] == [found]
+    assert f'on "{outcome["sets"][1]["name"]}" (' in outcome["reasons"][-1]
     page = world.get(outcome["sets"][1]["url"])
     assert page.mimetype == "text/html" and "One against the other" in page.text
     assert "attachment" in page.headers["Content-Disposition"]
+
+
+def test_every_further_set_of_a_verdict_is_shown_by_its_name(world, done, problem):
+    folder = world.service.storage.improvement(done.rsplit("/", 1)[1])
+    file, copy = folder / "verdict.json", folder / "second-2"
+    before = file.read_text()
+    try:
+        verdict = json.loads(before)
+        third = verdict["second"] | {"data": verdict["second"]["data"] | {"name": "photographs"}}
+        file.write_text(json.dumps(verdict | {"second-2": third}))
+        shutil.copytree(folder / "second", copy)
+        sets = world.get(done).json["outcome"]["sets"]
+        assert [part["name"] for part in sets][2:] == ["photographs"]
+        assert world.get(sets[2]["url"]).status_code == 200
+        file.write_text(json.dumps(verdict | {"first": None, "second": None}))
+        assert world.get(done).json["outcome"]["sets"] == []
+    finally:
+        file.write_text(before)
+        shutil.rmtree(copy, ignore_errors=True)
+    assert problem(world.get(f"{done}/comparisons/second-2"), 404)
 
 
 def test_it_learns_from_the_faces_and_corrections_of_its_owner(world, done):

@@ -98,7 +98,7 @@ def loop_routes(service: Service) -> APIBlueprint:
     @api.output(BYTES, content_type="text/html", description="The page.")
     @api.doc(responses=[409])
     def show_comparison(id: str, which: str) -> Response:
-        """Both models' figures on one of the two sets of real faces, as a page that needs nothing else"""
+        """Both models' figures on one of the sets of real faces, as a page that needs nothing else"""
         with service.store.read() as session:
             path = passes.page(passes.get(session, who(), id), which)
         return file(path, "text/html", tag_of(id, which, path.stat().st_mtime_ns), f"comparison-{which}.html")

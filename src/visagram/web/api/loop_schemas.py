@@ -47,12 +47,14 @@ class SetOut(Answer):
 
 
 class OutcomeOut(Answer):
-    promote = Boolean(metadata=about("Whether the candidate is better on the first set and not worse on the second."))
+    promote = Boolean(metadata=about("Whether the candidate is better on the first set and not worse on any other."))
     reasons = List(String(), metadata=about("For and against, as sentences."))
     candidate = String(allow_none=True, metadata=about("SHA-256 of the candidate, if there is one."))
     in_force = Boolean(metadata=about("Whether it is the model in force."))
     needs = List(Nested(NeedOut), metadata=about("Expressions that wanted faces, the weakest first."))
-    sets = List(Nested(SetOut), metadata=about("Both comparisons; none where there is no candidate."))
+    sets = List(
+        Nested(SetOut), metadata=about("The comparisons, the first set's first; none where there is no candidate.")
+    )
 
 
 class PassOut(Answer):

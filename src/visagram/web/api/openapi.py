@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask.blueprints import BlueprintSetupState
 
 from visagram import __version__
-from visagram.jobs.passes import SETS
+from visagram.jobs.passes import SET
 from visagram.web.api.elsewhere import OTHER_PATHS
 from visagram.web.api.made import EXPORTS
 from visagram.web.api.result_schemas import FIGURES
@@ -63,7 +63,7 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
     "window_id": {"schema": {"type": "string"}, "description": "Opaque id of the window."},
     "n": {"schema": {"type": "integer", "minimum": 1}, "description": "Number of the person."},
     "correction": {"schema": {"type": "string"}, "description": "Opaque id of the correction."},
-    "which": {"schema": {"type": "string", "enum": list(SETS)}, "description": "Which set of faces."},
+    "which": {"schema": {"type": "string", "pattern": f"^({SET})$"}, "description": "Which set of faces."},
     "track": {"schema": _NUMBER, "description": "Number of the track."},
     "level": {"schema": _NUMBER, "description": "Level of zoom, 0 is the finest."},
     "k": {"schema": _NUMBER, "description": "Which one, from 0."},
