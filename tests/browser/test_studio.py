@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -74,10 +75,20 @@ def test_a_pass_is_started_followed_compared_promoted_and_rolled_back(page, stud
         passes.first.get_by_role("link", name="all figures as a page").first.click()
     assert "One against the other" in download.value.path().read_text()
     assert findings(page) == [] and overflow(page) == []
+    expect(passes.first.get_by_text("no video had been analysed")).to_be_visible()
     # On so few faces nothing is ever found better: its word is turned to see the rest.
     (verdict,) = (studio.data / "improvements").glob("*/verdict.json")
     verdict.write_text(verdict.read_text().replace('"promote": false', '"promote": true'))
+    entry = {"faces": 200, "changed": 5, "unsure": 2, "sure": 1, "left_out": None}
+    changes = [{"before": "neutral", "after": "angry", "faces": 4}, {"before": "sad", "after": "fear", "faces": 1}]
+    nothing = {"faces": 0, "changed": 0, "changes": [], "unsure": 0, "sure": 0, "left_out": "It is gone."}
+    videos = [{"name": "talk.mp4", "changes": changes} | entry, {"name": f"{'long' * 40}.mp4"} | nothing]
+    (verdict.parent / "preview.json").write_text(json.dumps({"videos": videos}))
     page.reload()
+    own = passes.first.get_by_role("region", name="Changes on your own videos").get_by_role("row")
+    expect(own.nth(1)).to_have_text("talk.mp4200521neutral → angry: 4, sad → fear: 1")
+    expect(own.nth(2)).to_contain_text("left out: It is gone.")
+    assert findings(page) == [] and overflow(page) == []
     passes.first.get_by_role("button", name="Promote").click()
     expect(passes.first.get_by_text("in force", exact=True)).to_be_visible()
     expect(force).to_contain_text("a model promoted here")

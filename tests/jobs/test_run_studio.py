@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from visagram.jobs import leases, storage
+from visagram.jobs import run as jobs_run
 from visagram.jobs.leases import Leases
 from visagram.jobs.model import GENERATE, IMPROVE, LOCAL_OWNER, Job, Making, Owner
 from visagram.jobs.run import Runner
 from visagram.jobs.videos import Who
+from weights import write_linear
 
 studio = pytest.importorskip("visagram.synth.studio")
 WANTED = {"expression": "happy", "count": 4, "seed": 1}
@@ -102,6 +105,33 @@ def test_a_pass_is_given_its_places_and_forgets_the_corrections(
     assert given == [(places, {"ratio": 0.5, "seed": 3}, 1)]
     assert work.is_dir() and not (work / "corrections").exists()
     assert job(service, "state") == ("done",)
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_a_candidate_would_change_lies_beside_the_verdict(
+    found: bool, service, queue, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No candidate, no such file. Nobody's corrections are left while videos are looked at."""
+    candidate = service.storage.improvement(id := ask(service, IMPROVE, leases.IMPROVE)) / "model"
+
+    def improve(*_: Any) -> None:
+        if found:
+            write_linear(candidate / "visagram-emotion.onnx")
+
+    def looked(videos: Any, file: Path, settings: Any, workers: Any, worded: Any, progress: Any) -> list[Any]:
+        assert (videos, file) == (["of 2"], candidate / "visagram-emotion.onnx")
+        assert not (candidate.parent / "corrections").exists()
+        return [{"name": worded(f"{service.storage.folder}/blobs/ab: gone")}]
+
+    candidate.mkdir(parents=True)
+    monkeypatch.setattr(studio, "improve", improve)
+    monkeypatch.setattr(jobs_run, "newest", lambda _session, _storage, owner: [f"of {owner}"])
+    monkeypatch.setattr(jobs_run, "effects", looked)
+    run(service, queue, tmp_path)
+    preview = service.storage.improvement(id) / "preview.json"
+    assert preview.is_file() == found and job(service, "state") == ("done",)
+    if found:
+        assert json.loads(preview.read_text()) == {"videos": [{"name": "The file: gone"}]}
 
 
 def test_a_pass_without_data_says_what_is_missing(service, queue) -> None:

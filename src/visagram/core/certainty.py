@@ -37,10 +37,15 @@ def certainty(rows: Observations, below: Below) -> Certainty:
 
 def unsure(rows: Observations, below: Below) -> NDArray[np.bool_]:
     """(n,) whether a face was measured, but its best expression did not reach the probability `below`."""
+    return doubtful(rows.posterior, below)
+
+
+def doubtful(posterior: NDArray[np.floating[Any]], below: Below) -> NDArray[np.bool_]:
+    """(n,) the same of posteriors (n, 7)."""
     limits = np.broadcast_to(np.asarray(below, np.float64), len(EXPRESSIONS))
     # NaN, which stands where nothing was measured, is below nothing.
     with np.errstate(invalid="ignore"):
-        return np.asarray(rows.posterior.max(axis=1) < limits[rows.posterior.argmax(axis=1)])
+        return np.asarray(posterior.max(axis=1) < limits[posterior.argmax(axis=1)])
 
 
 def unsure_below(models: Iterable[Mapping[str, Any]]) -> tuple[float, ...]:

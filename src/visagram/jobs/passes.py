@@ -22,7 +22,7 @@ from visagram.models.card import COMMITTEE, EMOTION, Card, read_card
 from visagram.models.catalog import missing
 from visagram.settings import ServerSettings, Settings
 
-CANDIDATE, VERDICT, PAGE = "model", "verdict.json", "evaluation.html"
+CANDIDATE, VERDICT, PREVIEW, PAGE = "model", "verdict.json", "preview.json", "evaluation.html"
 SET = "first|second(-[1-9][0-9]*)?"
 """The sets of faces on which both models were compared, by the folders of their figures: a pattern."""
 NO_DATA = (
@@ -71,11 +71,19 @@ class Passes(Requests):
 
     def verdict(self, making: Making) -> Mapping[str, Any] | None:
         """What a finished pass found, as `verdict.json` holds it; None before, and where that is gone."""
+        return self._found(making, VERDICT)
+
+    def preview(self, making: Making) -> Mapping[str, Any] | None:
+        """What the candidate of a finished pass would change on `videos` of its owner, each as
+        `visagram.jobs.effects.effects` says; None where there is no candidate, or a version before 0.2 made it."""
+        return self._found(making, PREVIEW)
+
+    def _found(self, making: Making, name: str) -> Mapping[str, Any] | None:
+        """A file that a finished pass left."""
         if state(making) != DONE:
             return None
         try:
-            found = json.loads((self._storage.improvement(making.id) / VERDICT).read_text("utf-8"))
-            return dict(found)
+            return dict(json.loads((self._storage.improvement(making.id) / name).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 

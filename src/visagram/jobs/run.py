@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import json
 import re
 import time
 from collections.abc import Callable
@@ -28,13 +29,15 @@ from visagram.export.read import read_report
 from visagram.files import output_error, replace_file
 from visagram.jobs import leases
 from visagram.jobs.corrections import Corrections
+from visagram.jobs.effects import effects, newest
 from visagram.jobs.heart import BEAT_SECONDS, Heart
 from visagram.jobs.leases import Lease, LeaseLost, Leases
 from visagram.jobs.merge import merge
 from visagram.jobs.model import Analysis, Blob, Job, Making, Unit
-from visagram.jobs.passes import NO_DATA
+from visagram.jobs.passes import CANDIDATE, NO_DATA, PREVIEW
 from visagram.jobs.storage import Storage, annotated_file, preview_file, view_folder
 from visagram.jobs.store import Store
+from visagram.models.card import EMOTION
 from visagram.models.promotion import promotions
 from visagram.settings import Settings
 from visagram.workers import Workers
@@ -283,8 +286,21 @@ class Runner:
         improve(places, wanted, self._settings, heart.progress, say)
         # Whoever withdraws consent later is forgotten everywhere.
         self._storage.remove(work / "corrections")
+        self._foresee(owner, work, heart)
         with self._store.write() as session:
             leases.finish(session, self._queue.publish(session, lease))
+
+    def _foresee(self, owner: int, work: Path, heart: Heart) -> None:
+        """Write down what the candidate of a pass, if there is one, would change on its owner's newest videos."""
+        candidate = work / CANDIDATE / f"{EMOTION}.onnx"
+        if not candidate.is_file():
+            return
+        heart.preview = {"said": "Both models look at your own videos."}
+        with self._store.read() as session:
+            videos = newest(session, self._storage, owner)
+        found = effects(videos, candidate, self._settings, self._children, self._without_paths, heart.progress)
+        with replace_file(work / PREVIEW) as partial:
+            partial.write_text(json.dumps({"videos": found}, indent=2) + "\n", "utf-8")
 
     def _job(self, lease: Lease) -> Job:
         with self._store.read() as session:

@@ -26,10 +26,7 @@ class OpenCvCropper:
         self._template = portrait_template
 
     def aligned(self, frame: Frame, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
-        crops = np.empty((len(landmarks), CROP, CROP), np.uint8)
-        for crop, affine in zip(crops, compose(frame.to_plane, align(landmarks)), strict=True):
-            warp(frame.luma, affine, crop)
-        return full_range(frame, crops)
+        return aligned(frame, landmarks)
 
     def boxes(self, frame: Frame, faces: Faces, framing: Framing) -> list[NDArray[np.uint8]]:
         if not len(faces):
@@ -50,6 +47,14 @@ class OpenCvCropper:
     def jpeg(self, portrait: NDArray[np.uint8]) -> bytes:
         small = cv2.resize(portrait, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
         return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+
+
+def aligned(frame: Frame, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(n, 5, 2) landmarks to (n, 48, 48) full-range luma, eyes, nose and mouth in the template's places."""
+    crops = np.empty((len(landmarks), CROP, CROP), np.uint8)
+    for crop, affine in zip(crops, compose(frame.to_plane, align(landmarks)), strict=True):
+        warp(frame.luma, affine, crop)
+    return full_range(frame, crops)
 
 
 def full_range(frame: Frame, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:

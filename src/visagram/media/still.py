@@ -92,11 +92,12 @@ def _frames(source: Source, which: range, alive: Alive) -> Iterator[Frame]:
     if not len(which):
         return
     numbers = np.array(which, np.int64)
-    with _opened(source, segment(source.timeline, numbers, np.zeros_like(numbers), len(numbers)), alive) as frames:
+    with open_segment(source, segment(source.timeline, numbers, np.zeros_like(numbers), len(numbers)), alive) as frames:
         yield from frames
 
 
-def _opened(source: Source, segment: Segment, alive: Alive) -> SegmentFrames:
+def open_segment(source: Source, segment: Segment, alive: Alive) -> SegmentFrames:
+    """The frames of a stretch, decoded by as many threads as one picture is worth."""
     return SegmentFrames(
         source.path,
         source.facts,

@@ -162,13 +162,14 @@ def improvement(passes: Passes, row: Making) -> dict[str, Any]:
 
 
 def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str, Any]:
-    candidate = passes.candidate(row)
+    candidate, preview = passes.candidate(row), passes.preview(row)
     return {
         "promote": found["promote"],
         "reasons": found["reasons"],
         "candidate": candidate,
         "in_force": candidate is not None and passes.hash_in_force == candidate,
         "needs": found["needs"],
+        "videos": None if preview is None else preview["videos"],
         "sets": [
             {
                 "name": figures["data"]["name"],

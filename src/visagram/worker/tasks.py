@@ -44,6 +44,7 @@ class Tasks:
             "proxy": self._proxy,
             "strip": self._strip,
             "still": self._still,
+            "faces": self._faces,
             "pictures": self._pictures,
         }
 
@@ -102,14 +103,20 @@ class Tasks:
         """Write the annotated video to the path that the main process made for it."""
         from visagram.media.annotate import annotate
 
-        source = self._source(path, settings)
-        facts = source.facts
-        if [facts.bytes, facts.frames, facts.width, facts.height] != values["shape"]:
-            raise UsageError(f"{path} is not the video that was analysed, or it has changed since: analyse it again.")
+        source = self._analysed(path, settings, values["shape"])
         names = {int(person): name for person, name in values["names"].items()}
         rows = wire.unpack_observations(arrays)
         annotate(source, rows, names, Path(values["output"]), self._replies.progress)
         self._replies.send("done")
+
+    def _analysed(self, path: Path, settings: Settings, shape: list[int]) -> Source:
+        """The probed file of a result. shape: its bytes, frames, width and height. Raises `UsageError` where these
+        differ."""
+        source = self._source(path, settings)
+        facts = source.facts
+        if [facts.bytes, facts.frames, facts.width, facts.height] != shape:
+            raise UsageError(f"{path} is not the video that was analysed, or it has changed since: analyse it again.")
+        return source
 
     def _proxy(self, path: Path, settings: Settings, values: dict[str, Any], _arrays: wire.Arrays) -> None:
         from visagram.media.proxy import write_proxy
@@ -133,6 +140,13 @@ class Tasks:
         source = self._source(path, settings)
         picture = still(source, float(values["time"]), int(values["width"]), values["box"], self._replies.alive)
         self._replies.send("answer", {}, {"jpeg": np.frombuffer(picture, np.uint8)})
+
+    def _faces(self, path: Path, settings: Settings, values: dict[str, Any], arrays: wire.Arrays) -> None:
+        from visagram.media.faces import faces_at
+
+        source = self._analysed(path, settings, values["shape"])
+        luma = faces_at(source, arrays["frame"], arrays["landmarks"], self._replies.alive)
+        self._replies.send("answer", {}, {"luma": luma})
 
     def _pictures(self, folder: Path, settings: Settings, values: dict[str, Any], _arrays: wire.Arrays) -> None:
         """A message for each named picture of a folder: its luma, or why it cannot be had."""

@@ -11,10 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import visagram.wire as wire
 from visagram.core.segments import Probed, Segment, Timeline
 from visagram.core.stages import Framing
-from visagram.core.types import Progress, VideoFacts
+from visagram.core.types import Observations, Progress, VideoFacts
 from visagram.errors import DecodeFailed, OutputError, Stopped
 from visagram.files import replace_file
 from visagram.settings import Settings
@@ -111,10 +114,7 @@ class Workers:
 
         Raises `InputError`, `OutputError`, and `UsageError` where it is not the video of the report.
         """
-        values = {
-            "shape": [report.video.bytes, report.video.frames, report.video.width, report.video.height],
-            "names": {person.id: person.name for person in report.people},
-        }
+        values = _shape(report) | {"names": {person.id: person.name for person in report.people}}
         self._write("annotate", path, values, wire.pack_observations(report.observations), output, progress)
         progress("annotate", report.video.frames, report.video.frames)
 
@@ -154,6 +154,17 @@ class Workers:
         with _sense(path):
             return checks.jpeg(arrays["jpeg"])
 
+    def faces(self, path: Path, report: Report, rows: Observations) -> NDArray[np.uint8]:
+        """(m, 48, 48) luma of those faces of the `report` of the video at `path` that `rows` holds, by frame, as an
+        analysis cuts them out; without those whose frames do not decode.
+
+        Raises `InputError`, and `UsageError` where it is not the video of the report.
+        """
+        wanted: wire.Arrays = {"frame": rows.frame, "landmarks": rows.landmarks}
+        _, arrays = self._answer("faces", path, "read", _shape(report), wanted)
+        with _sense(path):
+            return checks.faces(arrays, len(rows))
+
     def pictures(
         self, folder: Path, names: Sequence[str], look: Look, framings: Sequence[Framing] = ()
     ) -> Iterator[tuple[int, Seen]]:
@@ -168,13 +179,19 @@ class Workers:
         return {"path": str(path.absolute()), "settings": dataclasses.asdict(self.settings)}
 
     def _answer(
-        self, kind: str, path: Path, done: str, values: dict[str, Any] | None = None
+        self,
+        kind: str,
+        path: Path,
+        done: str,
+        values: dict[str, Any] | None = None,
+        arrays: wire.Arrays | None = None,
     ) -> tuple[dict[str, Any], wire.Arrays]:
         """What a worker answers to a request. done: what could not be, in words, where none lives to answer."""
-        with contextlib.closing(self._pool.run([(kind, self._values(path) | (values or {}), {})])) as messages:
-            for _, (said, answer, arrays) in messages:
+        task: Message = (kind, self._values(path) | (values or {}), arrays or {})
+        with contextlib.closing(self._pool.run([task])) as messages:
+            for _, (said, answer, found) in messages:
                 if said == "answer":
-                    return answer, arrays
+                    return answer, found
                 reason = answer.get("reason", "no answer")
                 raise DecodeFailed(f"{path} could not be {done} ({reason}): it may be damaged.")
         raise AssertionError("a task always ends with a message")
@@ -196,6 +213,11 @@ class Workers:
                             progress(kind, int(answer["completed"]), int(answer["total"]))
             except OutputError as error:
                 raise type(error)(str(error).replace(str(partial.absolute()), str(output))) from None
+
+
+def _shape(report: Report) -> dict[str, Any]:
+    """By which a worker knows the video of a report."""
+    return {"shape": [report.video.bytes, report.video.frames, report.video.width, report.video.height]}
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import visagram.wire as wire
+from visagram.core.geometry import CROP
 from visagram.core.types import EXPRESSIONS
 
 JPEG = b"\xff\xd8\xff"
@@ -48,6 +49,14 @@ def jpeg(content: NDArray[Any]) -> bytes:
     if not picture.startswith(JPEG):
         raise ValueError("a picture is a JPEG")
     return picture
+
+
+def faces(arrays: wire.Arrays, most: int) -> NDArray[np.uint8]:
+    """Faces of 48x48 bytes of luma, no more than `most`. Raises `ValueError` and `KeyError`."""
+    luma = arrays["luma"]
+    if luma.dtype != np.uint8 or luma.shape[1:] != (CROP, CROP) or len(luma) > most:
+        raise ValueError("a face is 48x48 bytes, and there are no more than were asked for")
+    return luma
 
 
 def strip(values: dict[str, Any], arrays: wire.Arrays) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -56,6 +56,8 @@ def done(world):
     work(world.service)
     first = world.get("/studio/faces").json["items"][0]
     world.patch(f"/studio/faces/{first['file']}", {"review": "reject"})
+    world.fresh("talk.mp4")
+    work(world.service)
     jpeg = cv2.imencode(".jpg", cv2.resize(portrait(3), (240, 240)))[1].tobytes()
     world.service.corrections.add(world.service.owners.local, jpeg, "fear", "happy", consent=True)
     id = world.post("/studio/passes", {"ratio": 1.0, "seed": 1}).json["id"]
@@ -83,6 +85,22 @@ def test_a_pass_ends_with_a_verdict_and_figures_of_both_models(world, done):
     page = world.get(outcome["sets"][1]["url"])
     assert page.mimetype == "text/html" and "One against the other" in page.text
     assert "attachment" in page.headers["Content-Disposition"]
+
+
+def test_it_says_what_would_change_on_the_videos_of_its_owner(world, done):
+    (video,) = world.get(done).json["outcome"]["videos"]
+    assert video["name"] == "talk.mp4" and video["left_out"] is None
+    assert 0 < video["faces"] <= 200 and video["changed"] <= video["faces"]
+    assert sum(change["faces"] for change in video["changes"]) <= video["changed"]
+    file = world.service.storage.improvement(done.rsplit("/", 1)[1]) / "preview.json"
+    before = file.read_text()
+    try:
+        # As a version before it left a pass.
+        file.unlink()
+        outcome = world.get(done).json["outcome"]
+        assert outcome["videos"] is None and outcome["reasons"]
+    finally:
+        file.write_text(before)
 
 
 def test_every_further_set_of_a_verdict_is_shown_by_its_name(world, done, problem):

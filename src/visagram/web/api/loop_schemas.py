@@ -46,12 +46,36 @@ class SetOut(Answer):
     figures = List(Nested(FigureOut), metadata=about("What changed."))
 
 
+class EffectChangeOut(Answer):
+    before = String(metadata=about("Most probable apparent expression by the model in force.", "neutral"))
+    after = String(metadata=about("By the candidate.", "angry"))
+    faces = Integer(metadata=about("Faces of which this is so."))
+
+
+class EffectOut(Answer):
+    name = String(metadata=about("Name of the video."))
+    faces = Integer(metadata=about("Measured faces that both models looked at, evenly chosen."))
+    changed = Integer(metadata=about("Of these, faces with another most probable apparent expression."))
+    changes = List(Nested(EffectChangeOut), metadata=about("The most frequent changes."))
+    unsure = Integer(metadata=about("Faces that would become unsure."))
+    sure = Integer(metadata=about("Faces that would cease to be unsure."))
+    left_out = String(allow_none=True, metadata=about("Why the video was not looked at."))
+
+
 class OutcomeOut(Answer):
     promote = Boolean(metadata=about("Whether the candidate is better on the first set and not worse on any other."))
     reasons = List(String(), metadata=about("For and against, as sentences."))
     candidate = String(allow_none=True, metadata=about("SHA-256 of the candidate, if there is one."))
     in_force = Boolean(metadata=about("Whether it is the model in force."))
     needs = List(Nested(NeedOut), metadata=about("Expressions that wanted faces, the weakest first."))
+    videos = List(
+        Nested(EffectOut),
+        allow_none=True,
+        metadata=about(
+            "What the candidate would change on the newest analysed videos; null where there is no candidate, and for "
+            "passes of a version before 0.2."
+        ),
+    )
     sets = List(
         Nested(SetOut), metadata=about("The comparisons, the first set's first; none where there is no candidate.")
     )

@@ -140,9 +140,11 @@ function verdict({ promote, in_force }) {
 
 function found(pass, button) {
   const { id, outcome } = pass;
+  const own = outcome.videos && effects(outcome.videos);
   const remember = (event) => (event.target.open ? opened.add(id) : opened.delete(id));
   return [
     h("ul", { class: "reasons" }, outcome.reasons.map((text) => h("li", {}, text))),
+    outcome.promote && own,
     outcome.promote && !outcome.in_force && button("Promote", "promote", true),
     h(
       "details",
@@ -151,9 +153,38 @@ function found(pass, button) {
       outcome.needs.length
         ? h("ul", { class: "needs small" }, outcome.needs.map((need) => h("li", {}, needs(need))))
         : null,
+      !outcome.promote && own,
       outcome.sets.map((set) => comparison(set)),
     ),
   ];
+}
+
+/** What the candidate would change on one's own videos. */
+function effects(videos) {
+  const title = h("h3", {}, "On your own videos");
+  if (!videos.length) return [title, h("p", { class: "muted small" }, "When the pass ended, no video had been analysed.")];
+  const row = ({ name, faces, changed, changes, unsure, sure, left_out: why }) => {
+    const named = changes.map(({ before, after, faces: some }) => `${before} \u2192 ${after}: ${some}`).join(", ");
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row", class: "words" }, name),
+      why ? h("td", { colspan: 5, class: "words" }, `left out: ${why}`) : [faces, changed, unsure, sure].map((number) => h("td", {}, `${number}`)),
+      !why && h("td", { class: "words" }, named || "none"),
+    );
+  };
+  const columns = ["video", "faces looked at", "changed", "become unsure", "cease to be unsure", "most frequent changes"];
+  return h(
+    "div",
+    { class: "comparison" },
+    title,
+    h("p", { class: "muted small" }, "How many measured faces would get another apparent expression than the model in force at the time gave, in the newest analysed videos. Results that there are stay as they are."),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Changes on your own videos" },
+      h("table", {}, h("thead", {}, h("tr", {}, columns.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, videos.map(row))),
+    ),
+  );
 }
 
 function needs({ expression, real, recall, low, high, rare, weak, wanted }) {
