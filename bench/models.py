@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.processes import visagram
 from visagram.core.types import Frame
-from visagram.models.catalog import DETECTOR, EMBEDDING, EMOTION, open_session, read_card
+from visagram.models.catalog import COMMITTEE, DETECTOR, EMBEDDING, EMOTION, open_session, read_card
 from visagram.models.embedding import OnnxEmbedder
 from visagram.models.emotion import OnnxClassifier
 from visagram.models.retinaface import RetinaFaceDetector
@@ -33,7 +33,8 @@ def cost() -> list[dict[str, Any]]:
 def _costs() -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(0)
     faces = random.integers(0, 256, (16, 48, 48), np.uint8)
-    yield _row(EMOTION, "a face", OnnxClassifier(read_card(EMOTION), threads=1).classify, faces)
+    for name in (COMMITTEE, EMOTION):
+        yield _row(name, "a face", OnnxClassifier(read_card(name), threads=1).classify, faces)
     session = open_session(read_card(DETECTOR), 1)
     detector = RetinaFaceDetector(session, picture=PICTURE, size=PICTURE)
     frames = [_frame(random.integers(0, 256, (PICTURE[1], PICTURE[0], 3), np.uint8)) for _ in range(16)]

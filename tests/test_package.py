@@ -36,4 +36,4 @@ def test_the_wheel_holds_the_package_with_its_models_and_its_sample(tmp_path: Pa
     assert {"visagram/data/sample.mp4", "visagram/models/data/visagram-emotion.onnx", "visagram/py.typed"} <= packed
     assert any(name.endswith("/entry_points.txt") for name in names)
     # More than half of it is the generator, which works offline as everything else does.
-    assert wheel.stat().st_size < 45e6
+    assert wheel.stat().st_size < 55e6

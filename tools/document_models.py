@@ -81,6 +81,10 @@ the embedded network is followed, its posteriors moved by what the two last diff
 of a man who talks and smiles that asks about one face in 16 and lies 0.013 (total variation) from asking about all;
 the embedded network alone lies 0.052 away. `--detect-every 1` asks about all, a photograph too.
 
+Everyday footage hardly changes: 200 s of a man who talks and smiles are neutral for 60 % of the time (version 0.1.0:
+62 %; unsure 10 %, before 4 %), the sample clip for 89 % (92 %; unsure 7 %, before 3 %). Of a smile behind a mask all
+of the time is unsure (6 %).
+
 What else was tried on frozen features, with figures on FER+ validation (accuracy, mean recall) and on the people of
 `posed` with an even number (the same). These are trials of one fit each, on stored features and not by a command of
 the program; differences of a point or two are chance:

@@ -20,8 +20,8 @@ from typing import Any
 DATA = Path(__file__).resolve().parents[1] / "src" / "visagram" / "models" / "data"
 WRITTEN_AS = dict.fromkeys(("visagram-committee", "visagram-teacher"), "visagram-emotion")
 """Training gives every expression model the same name."""
-SELDOM = 0.3
-"""A recall below is a failure that the card names."""
+SELDOM, MANY = 0.3, 200
+"""A recall below is a failure that the card names, where it is measured on a set of as many faces."""
 CORES: dict[int | None, str] = {1: "one", 2: "two", 4: "four", 8: "eight"}
 
 
@@ -48,6 +48,7 @@ def _weak(elsewhere: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"Of {each['what'].partition(',')[0]} it finds {100 * recall:.0f} % of those that are labelled {name}."
         for each in elsewhere
+        if each["faces"] >= MANY
         for name, recall in each["recall"].items()
         if recall < SELDOM
     ]

@@ -61,18 +61,20 @@ def test_faces_are_cut_out_as_the_analysis_did_and_both_models_are_compared(serv
         luma = workers.faces(talk.blob, report, rows)
     model, other = (open_model(f"onnx:{file}", 1, service.settings.models_folder) for file in (_ours(), candidate))
     before, after = (each.classifier.classify(luma) for each in (model, other))
-    assert np.allclose(before, rows.posterior, atol=1e-5)
+    # The first face was asked about in the analysis; of the others most followed the quick network.
+    assert np.allclose(before[0], rows.posterior[0], atol=1e-5)
+    assert np.abs(before - rows.posterior).sum(axis=1).mean() / 2 < 0.05
     below = tuple(model.facts["unsure_below"][name] for name in EXPRESSIONS)
-    expected = difference(rows.posterior, after, (below, 0.9))
+    expected = difference(before, after, (below, 0.9))
     assert found == {"name": "talk.mp4", "faces": len(rows), "left_out": None} | expected
     assert found["changed"] > 0 and found["changes"]
     assert (empty["name"], empty["faces"], empty["left_out"]) == ("empty.mp4", 0, "NO FACE WAS MEASURED IN THIS VIDEO.")
 
 
 def _ours():
-    from visagram.models.card import EMOTION, read_card
+    from visagram.models.card import COMMITTEE, read_card
 
-    return read_card(EMOTION).file
+    return read_card(COMMITTEE).file
 
 
 def test_a_video_that_is_gone_changed_or_damaged_is_named(service, candidate, tmp_path):

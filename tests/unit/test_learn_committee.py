@@ -94,7 +94,7 @@ def test_it_sees_the_features_of_both(base):
 
 @pytest.mark.parametrize("more", [{"teachers": ["x"]}, {"also": object()}, {"generated": object()}, {}])
 def test_it_learns_from_the_sheets_and_around_a_network_alone(sheets, base, tmp_path, more):
-    with pytest.raises(DataError, match="--start|sheets alone"):
+    with pytest.raises(DataError, match=r"--start|sheets alone"):
         train(sheets, tmp_path, COMMITTEE, quiet, **({"start": base} if more else {}), **more)
 
 

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from visagram.errors import UsageError
 from visagram.settings import ServerSettings, Settings, cores, parse_region
 
+SIX = "disgust=0.100000,fear=0.100000,happy=0.100000,sad=0.100000,surprise=0.100000,neutral=0.100000"
+
 OTHER = {
     "start": (1.5, 2.5, 3.5),
     "end": (10.0, 20.0, 30.0),
@@ -31,6 +33,7 @@ OTHER = {
     "smooth": (0.5, 2.0, 10.0),
     "emotion": ("deepface", "hf:a/b", "onnx:mine.onnx"),
     "detector": ("deepface-retinaface", "other", "third"),
+    "prior": ("even", f"angry=0.400000,{SIX}", f"angry=0.399998,{SIX}"),
     "refine": (True, True, True),
     "processes": (1, 2, 3),
     "max_pixels": (1000, 2000, 3000),
@@ -152,6 +155,8 @@ BAD = [
     ("seed", np.nan),
     ("emotion", 5),
     ("models", b"here"),
+    ("prior", "odd"),
+    ("prior", "angry=1"),
     ("refine", "yes"),
     ("worker_memory", 10**12),
     ("region", (0, 0, 0, 10)),
@@ -329,6 +334,7 @@ def test_whatever_is_accepted_survives_json_and_has_the_declared_types(kind, nam
     accepted = []
 
     @hypothesis.settings(max_examples=40)
+    @hypothesis.example(OTHER[name][0] if kind is Settings else getattr(kind(), name))
     @given(st.one_of(_anything(), st.sampled_from(["x" * 20, ["a", "b"], 1, True])))
     def check(value):
         try:
@@ -379,7 +385,7 @@ def test_settings_cannot_be_changed():
 def test_the_report_keeps_what_the_result_depends_on_and_nothing_else():
     kept = Settings(region=(1, 2, 3, 4)).for_report()
     assert kept["region"] == [1, 2, 3, 4]
-    times, faces = {"start", "end", "sample_fps", "frame_interval", "stream"}, {"region", "min_face", "refine"}
+    times, faces = {"start", "end", "sample_fps", "frame_interval", "stream"}, {"region", "min_face", "refine", "prior"}
     assert set(kept) == times | faces | {
         "detect_every",
         "detect_size",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def stored(folder: Path, report: Report, *, rows: int = GROUP, statistics: bool 
     """A folder with nothing but the table of a report, in row groups of so many rows."""
     folder.mkdir(exist_ok=True)
     pq.write_table(report.to_arrow(), folder / "observations.parquet", row_group_size=rows, write_statistics=statistics)
+    # As of a result under the everyday prior; another one is in tests/e2e/test_other_prior.py.
+    (folder / "report.json").write_text('{"settings": {}, "models": []}')
     return folder
 
 
@@ -47,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def damaged(source: Path, target: Path, whole: Collection[int]) -> Path:
     """A copy in which the rows of all groups but these cannot be read."""
     target.mkdir()
+    shutil.copyfile(source / "report.json", target / "report.json")
     content = bytearray((source / "observations.parquet").read_bytes())
     facts = pq.ParquetFile(source / "observations.parquet").metadata
     for group in set(range(facts.num_row_groups)) - set(whole):

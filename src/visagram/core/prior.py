@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from visagram.core.types import EXPRESSIONS
 
 EVERYDAY, EVEN = "everyday", "even"
+ROUNDING = 1e-5
+"""How far rounded shares may be from summing to 1."""
 Factors = NDArray[np.float64]
 """(7,) by what each expression's posterior is multiplied before all are made to sum to 1."""
 
@@ -38,7 +40,9 @@ def of_shares(shares: Mapping[str, Any]) -> str:
     values = np.array([float(shares[name]) for name in EXPRESSIONS])
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError("shares are above 0")
-    values = np.maximum(values / values.sum(), 1e-6)
+    # What was rounded to six digits stays as it is, so that the text of a text is the same.
+    if abs(values.sum() - 1) > ROUNDING:
+        values = np.maximum(values / values.sum(), 1e-6)
     return ",".join(f"{name}={share:.6f}" for name, share in zip(EXPRESSIONS, values, strict=True))
 
 

@@ -51,16 +51,19 @@ def export(
     held_out: Faces48,
     history: Sequence[Any],
     folder: Path,
+    fitted: Faces48 | None = None,
 ) -> Path:
     """Write `visagram-emotion.onnx` and its card into `folder`; returns the ONNX file's path.
 
-    origin: where that comes from. faces: what it was trained on. held_out: what it is judged on.
+    origin: where that comes from. faces: what it was trained on. held_out: what it is judged on. fitted: what its last
+    layer was fitted to, where that is more than the faces.
     """
     # Whoever looks into the folder finds both files whole, or those of before.
     with TemporaryDirectory() as draft:
         card = _written(network, recipe, faces, Path(draft)) | origin.facts(len(faces))
         classifier = OnnxClassifier(read_card(MODEL, Path(draft)), threads=1)
-        card["prior"] = stated_prior(recipe, faces)
+        # A last layer is fitted to the generated faces, too; a whole network ends on real ones.
+        card["prior"] = stated_prior(recipe, fitted if recipe.refit and fitted is not None else faces)
         card |= judge(classifier.logits, faces, held_out, origin.split(recipe.fold))
         if recipe.eight_bits:
             card["eight_bits"] = cost_of_rounding(lambda luma: predict(network, luma), classifier.logits, held_out)

@@ -94,7 +94,7 @@ def train(
     if recipe.refit:
         if begun is None:
             raise DataError("The last layer is fitted to a trained network: give the run to begin with (--start).")
-        refit(run.averaged, run.faces, recipe, progress)
+        refit(run.averaged, run.faces.joined(run.generated), recipe, progress)
         run.network.load_state_dict(run.averaged.state_dict())
         run.save()
     elif run.step < run.steps:
@@ -108,6 +108,7 @@ def train(
         held_out=held_out,
         history=run.history,
         folder=output,
+        fitted=run.faces.joined(run.generated),
     )
     Checkpoint.load(output / CHECKPOINT).learned().save(output / WEIGHTS)
     return path

@@ -12,7 +12,7 @@ from visagram.learn.augment import CALM, augment
 from visagram.learn.degrade import occlude
 from visagram.learn.draws import Draws
 
-WEIGHTS = (1.0, 1.0, 1.0, 0.3)
+WEIGHTS = (1.0, 1.0, 1.0, 0.4)
 """How much each view counts: most faces hide behind nothing."""
 BATCH = 1024
 

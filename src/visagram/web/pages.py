@@ -84,7 +84,8 @@ def pages_routes(service: Service) -> APIBlueprint:
 
     @pages.get("/about")
     def about() -> str:
-        return render_template("about.html", page="about", keep_days=service.server.keep_days)
+        judge = next(offer for offer in offered(service.settings) if offer.setting == "emotion").sheet
+        return render_template("about.html", page="about", keep_days=service.server.keep_days, judge=judge)
 
     @pages.get("/log")
     def log() -> str:
