@@ -78,8 +78,8 @@ and, pooled in a grid of two by two, the last map of the face embedding's layers
 enlarged to 224. Those features are used for the posterior and kept nowhere. It costs twenty to thirty times what the
 embedded network does, so in a video a face is asked about about once a second, and sooner when it changes; in between
 the embedded network is followed, its posteriors moved by what the two last differed by (`core/opinion.py`). On 200 s
-of a man who talks and smiles that asks about one face in 16 and lies 0.013 (total variation) from asking about all;
-the embedded network alone lies 0.052 away. `--detect-every 1` asks about all, a photograph too.
+of a man who talks and smiles that asks about one face in 16 and lies 0.015 (total variation) from asking about all;
+the embedded network alone lies 0.060 away. `--detect-every 1` asks about all, a photograph too.
 
 Everyday footage hardly changes: 200 s of a man who talks and smiles are neutral for 60 % of the time (version 0.1.0:
 62 %; unsure 10 %, before 4 %), the sample clip for 89 % (92 %; unsure 7 %, before 3 %). Of a smile behind a mask all
