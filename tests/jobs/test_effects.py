@@ -46,7 +46,10 @@ def found_by(service, candidate, videos=None):
         with service.store.read() as session:
             videos = newest(session, service.storage, LOCAL_OWNER)
     with contextlib.ExitStack() as stack:
-        started = lambda wanted: stack.enter_context(Workers(wanted))  # noqa: E731
+
+        def started(wanted):
+            return stack.enter_context(Workers(wanted))
+
         return effects(videos, candidate, settings, started, str.upper, lambda *_: None)
 
 

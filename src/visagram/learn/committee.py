@@ -148,17 +148,19 @@ def _fit(network: Committee, looks: NDArray[np.float16], faces: Faces48, recipe:
 def _looker(network: Committee, folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float16]]:
     """The features of faces as the file that ships computes them: faster than PyTorch, and the same numbers."""
 
+    plain = folded(network)
+    assert isinstance(plain, Committee)
+
     class Looks(nn.Module):
-        def __init__(self) -> None:
+        def __init__(self, network: Committee) -> None:
             super().__init__()
-            self.network = folded(network)
+            self.network = network
 
         def forward(self, luma: Tensor) -> Tensor:
-            found: Tensor = self.network.looks(luma)  # type: ignore[operator]
-            return found
+            return self.network.looks(luma)
 
     path = folder / "looks.onnx"
-    to_onnx(Looks().eval(), {"luma": torch.zeros(2, 1, CROP, CROP)}, "looks", path)
+    to_onnx(Looks(plain).eval(), {"luma": torch.zeros(2, 1, CROP, CROP)}, "looks", path)
     in_half_precision(path, path)
     session = session_of(path.read_bytes(), path, torch.get_num_threads())
 

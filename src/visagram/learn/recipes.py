@@ -160,5 +160,6 @@ RECIPES = {
 }
 """`small`: the embedded model. `teacher` and `sibling`: what it learns from, a fine-tuned face embedding and the same
 network with less augmentation, which is better on clean faces. `refit`: the last layer of the embedded model, for faces
-from elsewhere than its data. `committee`: the second opinion beside it. `finetune`: goes on from the embedded model at
-a low rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for tests."""
+from elsewhere than its data. `committee`: that network and the face embedding under one last layer. `finetune`: goes on
+from the embedded model at a low rate, perhaps with generated faces, which the calm epochs leave out. `tiny`: for
+tests."""
