@@ -11,7 +11,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.metrics import BINS, risk_coverage
 
 FOLDS = 10
-RISK, NEUTRAL_RISK = 0.05, 0.01
+RISK, NEUTRAL_RISK = 0.05, 0.0125
 """Shares of wrong answers that are accepted among those that are given, and among those that say neutral."""
 CURVE, SUREST = 41, 0.05
 """Points of the risk-coverage curve, and the coverage at which it begins."""
