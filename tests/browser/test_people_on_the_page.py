@@ -109,7 +109,10 @@ def test_a_face_is_corrected_with_consent_and_lies_in_the_studio(page, api):
     expect(page.get_by_text("shows fear at").first).to_be_visible()
     page.goto(page.url.split("/analyses")[0] + "/studio")
     faces = page.get_by_role("list", name="Corrected faces")
-    expect(faces.get_by_role("img", name="Face that shows fear")).to_be_visible()
+    kept = faces.get_by_role("img", name="Face that shows fear")
+    expect(kept).to_be_visible()
+    # Whoever forgets a face while its picture is on its way gets none.
+    expect(kept).to_have_js_property("complete", True)
     faces.get_by_role("button", name="Forget the face that shows fear").click()
     expect(page.get_by_text("None yet. On the page of a result, Correct says")).to_be_visible()
     assert api.get("/studio/corrections")["items"] == []

@@ -132,8 +132,8 @@ def test_moments_name_the_strongest_instants_with_pictures(world, problem):
     found = world.get(path).json
     # These two seconds end with raised brows; choosing among several is tested in tests/unit/test_moments.py.
     assert found["total"] == len(found["items"]) == 2
-    assert [(item["start"], item["emotion"]) for item in found["items"]] == [(1.44, "surprise"), (0.0, "neutral")]
-    assert [item["end"] for item in found["items"]] == [2.0, 1.44]
+    assert [(item["start"], item["emotion"]) for item in found["items"]] == [(1.48, "surprise"), (0.0, "neutral")]
+    assert [item["end"] for item in found["items"]] == [2.0, 1.48]
     one = world.get(f"{path}?emotion=neutral&limit=1&person=1").json["items"]
     assert [moment["emotion"] for moment in one] == ["neutral"]
     assert one[0]["start"] <= one[0]["time"] < one[0]["end"]
