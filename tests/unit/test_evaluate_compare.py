@@ -31,8 +31,9 @@ def test_a_model_does_not_differ_from_itself():
     found = compare(posteriors, posteriors, labels, 0)
     assert (found.p, found.only_first, found.only_second) == (1.0, 0, 0)
     assert found.both + found.neither == 90
-    for each in (found.accuracy, found.macro_recall, found.macro_f1, found.ece, *found.recalls.values()):
+    for each in (found.accuracy, found.macro_recall, found.macro_f1, *found.recalls.values()):
         assert (each.low, each.value, each.high) == (0, 0, 0)
+    assert found.ece == found.ece_debiased == 0
 
 
 def test_discordant_faces_are_counted_and_differences_are_second_minus_first():
@@ -54,9 +55,12 @@ def test_differences_are_those_of_the_figures():
     one, other = (random.dirichlet(np.ones(7), 300) + 0.4 * np.eye(7)[labels] for _ in range(2))
     one, other = (rows / rows.sum(axis=1, keepdims=True) for rows in (one, other))
     found, first, second = compare(one, other, labels, 0), measure(one, labels, 0), measure(other, labels, 0)
-    for name in ("accuracy", "macro_recall", "macro_f1", "ece"):
+    assert "sad" in second.macro_f1_classes, "an expression that is answered and never a label counts in macro F1"
+    for name in ("accuracy", "macro_recall", "macro_f1"):
         difference = getattr(second, name).value - getattr(first, name).value
         assert getattr(found, name).value == pytest.approx(difference), name
+    assert found.ece == pytest.approx(second.ece.plug_in - first.ece.plug_in)
+    assert found.ece_debiased == pytest.approx(second.ece.debiased - first.ece.debiased)
     recalls = [{each.expression: each.recall.value for each in figures.classes} for figures in (first, second)]
     assert list(found.recalls) == ["angry", "fear", "happy", "neutral"]
     for name, each in found.recalls.items():

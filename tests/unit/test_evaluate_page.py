@@ -178,6 +178,9 @@ def test_equal_models_are_not_ranked():
 def test_json_has_the_figures_of_one_model_at_the_top():
     found = json.loads(dumps(result("one")))
     assert {"accuracy", "ece", "macro_recall"} <= set(found)
+    assert found["ece_debiased"] < found["ece"]
+    assert found["ece_perfect"]["low"] < found["ece_perfect"]["mean"] < found["ece_perfect"]["high"]
+    assert found["macro_f1_classes"] == list(EXPRESSIONS), "neutral is answered, though no face is labelled so"
     assert found["intervals"]["accuracy"][0] <= found["accuracy"] <= found["intervals"]["accuracy"][1]
     assert found["data"]["faces_not_found"] == 2
     assert found["risk_coverage"]["points"][-1]["coverage"] == 1

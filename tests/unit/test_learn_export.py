@@ -159,7 +159,10 @@ def test_the_card_says_how_good_sure_and_steady_the_model_is(run):
     assert facts["metrics"]["ece_15"] == facts["calibration"]["ece_15"]
     assert 0 <= facts["calibration"]["ece_votes"] <= 1
     assert set(facts["metrics"]["votes"]["pearson"]) <= set(EXPRESSIONS)
-    for name in ("accuracy", "macro_recall", "macro_f1", "ece_15"):
+    assert 0 <= facts["metrics"]["ece_debiased"] <= facts["metrics"]["ece_15"]
+    assert set(facts["metrics"]["ece_perfect"]) == {"mean", "low", "high"}
+    assert set(facts["metrics"]["macro_f1_classes"]) == set(EXPRESSIONS)
+    for name in ("accuracy", "macro_recall", "macro_f1"):
         low, high = facts["metrics"]["intervals"][name]
         assert low <= facts["metrics"][name] <= high
     assert facts["metrics"]["intervals"]["recall"].keys() == facts["metrics"]["recall"].keys() == set(EXPRESSIONS)

@@ -13,7 +13,18 @@ from visagram.evaluate.sections import matrix, recall_bars, recall_table
 from visagram.export.sections import text
 from visagram.export.words import exact
 
-HEADS = ("group", "faces", "accuracy", "95 % interval, %", "expected", "macro recall", "macro F1", "calibration error")
+HEADS = (
+    "group",
+    "faces",
+    "accuracy",
+    "95 % interval, %",
+    "expected",
+    "macro recall",
+    "macro F1",
+    "calibration error",
+    "uncorrected",
+    "if perfect",
+)
 
 
 def by_group(evaluations: Sequence[Evaluation]) -> str:
@@ -58,7 +69,9 @@ def _row(group: GroupFigures) -> tuple[str, ...]:
         exact(group.expected),
         exact(found.macro_recall.value),
         exact(found.macro_f1.value),
-        exact(found.ece.value),
+        exact(found.ece.debiased),
+        exact(found.ece.plug_in),
+        exact(found.ece.perfect.mean),
         chance(group.p),
         chance(group.p_holm),
     )

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.types import EXPRESSIONS
+from visagram.evaluate.calibration import debiased_calibration_error, expected_calibration_error
 from visagram.evaluate.intervals import Estimate, around, bootstrap
-from visagram.evaluate.metrics import BINS, Floats
+from visagram.evaluate.metrics import Floats
 
 METHOD = (
     "McNemar's exact test (1947) on the faces that exactly one of the two models answers rightly: if both were equally "
@@ -22,7 +23,8 @@ METHOD = (
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Counts of faces: both right, only_first, only_second, both wrong. p: of McNemar's exact test, two-sided.
-    Differences are second minus first; recalls: by expression, of those among the labels."""
+    Differences are second minus first; ece: of the plug-in calibration errors, ece_debiased: of the debiased ones;
+    recalls: by expression, of those among the labels."""
 
     faces: int
     both: int
@@ -33,7 +35,8 @@ class Comparison:
     accuracy: Estimate
     macro_recall: Estimate
     macro_f1: Estimate
-    ece: Estimate
+    ece: float
+    ece_debiased: float
     recalls: Mapping[str, Estimate]
 
 
@@ -43,7 +46,7 @@ def compare(first: Floats, second: Floats, labels: NDArray[np.int64], seed: int)
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
     statistic = _Differences(first, second, labels)
     draws, values = bootstrap(statistic, len(labels), seed), statistic(np.ones((1, len(labels))))[0]
-    accuracy, recall, f1, ece, *recalls = (around(float(v), draws[:, k], -1.0, 1.0) for k, v in enumerate(values))
+    accuracy, recall, f1, *recalls = (around(float(v), draws[:, k], -1.0, 1.0) for k, v in enumerate(values))
     present = [EXPRESSIONS[k] for k in np.unique(labels)]
     return Comparison(
         faces=len(labels),
@@ -55,7 +58,8 @@ def compare(first: Floats, second: Floats, labels: NDArray[np.int64], seed: int)
         accuracy=accuracy,
         macro_recall=recall,
         macro_f1=f1,
-        ece=ece,
+        ece=expected_calibration_error(second, labels) - expected_calibration_error(first, labels),
+        ece_debiased=debiased_calibration_error(second, labels) - debiased_calibration_error(first, labels),
         recalls=dict(zip(present, recalls, strict=True)),
     )
 
@@ -71,32 +75,21 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 class _Differences:
-    """Differences in accuracy, macro recall, macro F1, calibration error and each expression's recall, of weights
-    (m, n): (m, 4 + expressions among the labels)."""
+    """Differences in accuracy, macro recall, macro F1 and each expression's recall, of weights (m, n): (m, 3 +
+    expressions among the labels)."""
 
     def __init__(self, first: Floats, second: Floats, labels: NDArray[np.int64]) -> None:
-        present = np.unique(labels)
-        member = (labels[:, None] == present).astype(np.float64)
-        self._member = member
-        self._hits, self._gaps, self._answered = [], [], []
-        for posteriors in (first, second):
-            confidence = posteriors.max(axis=1)
-            self._answered.append((posteriors.argmax(axis=1)[:, None] == present).astype(np.float64))
-            hits = (posteriors.argmax(axis=1) == labels).astype(np.float64)
-            which = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-            self._hits.append(member * hits[:, None])
-            self._gaps.append((which[:, None] == np.arange(BINS)) * (hits - confidence)[:, None])
+        every = np.arange(len(EXPRESSIONS))
+        self._present, self._member = np.unique(labels), (labels[:, None] == every).astype(np.float64)
+        answers = [(posteriors.argmax(axis=1)[:, None] == every).astype(np.float64) for posteriors in (first, second)]
+        self._pairs = [(self._member * answered, self._member + answered) for answered in answers]
 
     def __call__(self, weights: Floats) -> Floats:
         total, faces = weights.sum(axis=1, keepdims=True), weights @ self._member
-        sums = [weights @ hits for hits in self._hits]
-        accuracy = (sums[1] - sums[0]).sum(axis=1, keepdims=True) / total
+        sums = [(weights @ hits, weights @ either) for hits, either in self._pairs]
+        gained = sums[1][0] - sums[0][0]
         # A class that a resample does not hold says nothing in it.
-        recall = np.where(faces > 0, (sums[1] - sums[0]) / np.maximum(faces, 1), np.nan)
-        f1 = [
-            np.where(faces > 0, 2 * hits / np.maximum(faces + weights @ answered, 1), np.nan)
-            for hits, answered in zip(sums, self._answered, strict=True)
-        ]
-        errors = [np.abs(weights @ gaps).sum(axis=1, keepdims=True) / total for gaps in self._gaps]
-        means = [np.nanmean(each, axis=1, keepdims=True) for each in (recall, f1[1] - f1[0])]
-        return np.concatenate([accuracy, *means, errors[1] - errors[0], recall], axis=1)
+        recall = np.where(faces > 0, gained / np.maximum(faces, 1), np.nan)[:, self._present]
+        f1 = [np.where(either > 0, 2 * hits / np.maximum(either, 1), np.nan) for hits, either in sums]
+        macro, one, other = (np.nanmean(each, axis=1, keepdims=True) for each in (recall, *f1))
+        return np.concatenate([gained.sum(axis=1, keepdims=True) / total, macro, other - one, recall], axis=1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from visagram.evaluate.duplicates import LIKENESS
-from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Figures
-from visagram.evaluate.parts import chance, span, table
+from visagram.evaluate.parts import chance, span, table, uncorrected
 from visagram.evaluate.run import Result
 from visagram.export.sections import text
 from visagram.export.words import exact
@@ -20,11 +19,8 @@ def without_copies(result: Result) -> str:
         return ""
     tables = []
     for all_faces, own in zip(result.evaluations, rest.evaluations, strict=True):
-        theirs = dict(_estimates(own.figures))
-        rows = [
-            (name, *_cells(found), *(_cells(theirs[name]) if name in theirs else ("–", "–")))
-            for name, found in _estimates(all_faces.figures)
-        ]
+        theirs = dict(_cells(own.figures))
+        rows = [(name, *found, *theirs.get(name, ("–", "–"))) for name, found in _cells(all_faces.figures)]
         caption = "With and without copies" + (f", {text(own.name)}" if len(rest.evaluations) > 1 else "")
         tables.append(table(caption, ("figure", "all faces", "95 % interval, %", "without", "95 % interval, %"), rows))
     return f"""<section aria-labelledby="copies">
@@ -46,14 +42,14 @@ def _tested(rest: Result) -> str:
     return f"<p>Without copies {second} minus {first} is {points} of accuracy, exact p {chance(found.p)}.</p>"
 
 
-def _estimates(figures: Figures) -> Iterator[tuple[str, Estimate]]:
-    yield "accuracy", figures.accuracy
-    yield "macro recall", figures.macro_recall
-    yield "macro F1", figures.macro_f1
-    yield "calibration error", figures.ece
-    for each in figures.classes:
-        yield f"recall, {each.expression}", each.recall
-
-
-def _cells(found: Estimate) -> tuple[str, str]:
-    return exact(found.value), span(found)
+def _cells(figures: Figures) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each figure's name, value and interval."""
+    error = figures.ece
+    estimates = {
+        "accuracy": figures.accuracy,
+        "macro recall": figures.macro_recall,
+        "macro F1": figures.macro_f1,
+        **{f"recall, {each.expression}": each.recall for each in figures.classes},
+    }
+    yield from ((name, (exact(found.value), span(found))) for name, found in estimates.items())
+    yield "calibration error", (exact(error.debiased), uncorrected(error))

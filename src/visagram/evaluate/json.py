@@ -50,11 +50,14 @@ def _evaluation(each: Evaluation) -> dict[str, Any]:
 
 def _figures(figures: Figures) -> dict[str, Any]:
     """Of all faces, and of each group."""
-    estimates = {
-        name: getattr(figures, name) for name in ("accuracy", "ece", "macro_recall", "macro_f1", "nll", "brier", "aurc")
-    }
+    names = ("accuracy", "macro_recall", "macro_f1", "nll", "brier", "aurc")
+    estimates = {name: getattr(figures, name) for name in names}
     return {
         **{name: estimate.value for name, estimate in estimates.items()},
+        "macro_f1_classes": list(figures.macro_f1_classes),
+        "ece": figures.ece.plug_in,
+        "ece_debiased": figures.ece.debiased,
+        "ece_perfect": figures.ece.perfect.to_json(),
         "faces": figures.faces,
         "intervals": {name: [estimate.low, estimate.high] for name, estimate in estimates.items()},
         "per_class": _classes(figures),
@@ -151,7 +154,8 @@ def _comparison(found: Comparison, names: list[str]) -> dict[str, Any]:
         "both_wrong": found.neither,
         "mcnemar_p": found.p,
         "second_minus_first": {
-            **{name: getattr(found, name).to_json() for name in ("accuracy", "macro_recall", "macro_f1", "ece")},
+            **{name: getattr(found, name).to_json() for name in ("accuracy", "macro_recall", "macro_f1")},
+            **{name: {"value": getattr(found, name)} for name in ("ece", "ece_debiased")},
             "recall": {name: each.to_json() for name, each in found.recalls.items()},
         },
     }

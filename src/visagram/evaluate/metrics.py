@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from visagram.core.certainty import Below
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import DataError
+from visagram.evaluate.calibration import CalibrationError, calibration_error, reliability
 from visagram.evaluate.intervals import LEVEL, Estimate, around, bootstrap, share, share_draws
 from visagram.plots.diagrams import Bin
 
-BINS = 15
 CLASSES = len(EXPRESSIONS)
 TINY = 1e-12
 Floats = NDArray[np.float64]
@@ -34,14 +34,14 @@ class ClassFigures:
 class Figures:
     """What was measured on `faces` labelled faces. confusion: (7, 7), rows are labels and columns answers.
 
-    classes: those with faces; means over classes are over these, answers may be any of the seven. ece: 0..1. nll: nats.
+    classes: those with faces; macro recall is over these, answers may be any of the seven. nll: nats.
     """
 
     faces: int
     accuracy: Estimate
     macro_recall: Estimate
     macro_f1: Estimate
-    ece: Estimate
+    ece: CalibrationError
     nll: Estimate
     brier: Estimate
     aurc: Estimate
@@ -50,6 +50,12 @@ class Figures:
     reliability: tuple[Bin, ...]
     curve: Curve
     answers: Answers
+
+    @property
+    def macro_f1_classes(self) -> tuple[str, ...]:
+        """What macro F1 is over: the expressions among labels or answers, as in scikit-learn's `f1_score`."""
+        seen = np.flatnonzero(self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
+        return tuple(EXPRESSIONS[k] for k in seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +131,18 @@ def measure(posteriors: Floats, labels: NDArray[np.int64], seed: int) -> Figures
     macro = np.mean([share_draws(int(hits[k]), int(trials[k]), random) for k in present], axis=0)
     low, high = np.percentile(macro, LEVEL)
     recall = float(np.mean([recalls[int(k)].value for k in present]))
-    resampled = _Resampled(posteriors, labels, present)
+    resampled = _Resampled(posteriors, labels)
     draws, values = bootstrap(resampled, faces, seed), resampled(np.ones((1, faces)))[0]
-    f1, ece, nll, brier, aurc = (
+    f1, nll, brier, aurc = (
         around(float(value), draws[:, k], 0.0, most)
-        for k, (value, most) in enumerate(zip(values, (1, 1, np.inf, 2, 1), strict=True))
+        for k, (value, most) in enumerate(zip(values, (1, np.inf, 2, 1), strict=True))
     )
     return Figures(
         faces=faces,
         accuracy=share(int(hits.sum()), faces, random),
         macro_recall=Estimate(recall, min(float(low), recall), max(float(high), recall)),
         macro_f1=f1,
-        ece=ece,
+        ece=calibration_error(posteriors, labels, seed),
         nll=nll,
         brier=brier,
         aurc=aurc,
@@ -161,23 +167,6 @@ def accuracy_and_macro_recall(answers: NDArray[np.integer], labels: NDArray[np.i
     hits, trials = confusion.diagonal(), confusion.sum(axis=1)
     present = trials > 0
     return float(hits.sum() / trials.sum()), float((hits[present] / trials[present]).mean())
-
-
-def reliability(posteriors: Floats, labels: NDArray[np.int64]) -> tuple[Bin, ...]:
-    """Confidence and accuracy in equal bins of confidence; empty bins are left out."""
-    confidence, hits, which = _binned(posteriors, labels)
-    bins = []
-    for number in np.unique(which):
-        inside = which == number
-        low, high = number / BINS, (number + 1) / BINS
-        bins.append(Bin(low, high, int(inside.sum()), float(confidence[inside].mean()), float(hits[inside].mean())))
-    return tuple(bins)
-
-
-def expected_calibration_error(posteriors: Floats, labels: NDArray[np.int64]) -> float:
-    """Mean gap between confidence and accuracy over 15 equal bins of confidence (Naeini et al. 2015)."""
-    bins = reliability(posteriors, labels)
-    return sum(b.faces * abs(b.accuracy - b.confidence) for b in bins) / len(labels)
 
 
 def risk_coverage(posteriors: Floats, labels: NDArray[np.int64]) -> Curve:
@@ -215,40 +204,32 @@ def agreement(posteriors: Floats, shares: Floats, seed: int) -> Agreement:
 
 
 class _Resampled:
-    """Macro-F1, calibration error, log loss, Brier score and area under the risk-coverage curve, of weights (m, n):
-    (m, 5)."""
+    """Macro-F1, log loss, Brier score and area under the risk-coverage curve, of weights (m, n): (m, 4)."""
 
-    def __init__(self, posteriors: Floats, labels: NDArray[np.int64], present: NDArray[np.intp]) -> None:
+    def __init__(self, posteriors: Floats, labels: NDArray[np.int64]) -> None:
         faces = len(labels)
         each = np.arange(faces)
-        confidence, hits, which = _binned(posteriors, labels)
-        gaps = np.zeros((faces, BINS))
-        gaps[each, which] = hits - confidence
+        confidence, wrong = posteriors.max(axis=1), posteriors.argmax(axis=1) != labels
         truth, answer = np.zeros((faces, CLASSES)), np.zeros((faces, CLASSES))
         truth[each, labels] = 1
         answer[each, posteriors.argmax(axis=1)] = 1
         loss = -np.log(np.maximum(posteriors[each, labels], TINY))
         brier = ((posteriors - truth) ** 2).sum(axis=1)
-        right = (truth * answer)[:, present]
-        self._columns = np.concatenate(
-            [gaps, loss[:, None], brier[:, None], right, truth[:, present] + answer[:, present]], axis=1
-        )
+        self._columns = np.concatenate([loss[:, None], brier[:, None], truth * answer, truth + answer], axis=1)
         self._order = np.argsort(-confidence, kind="stable")
-        self._errors = _shared(confidence[self._order], 1.0 - hits[self._order])
+        self._errors = _shared(confidence[self._order], wrong[self._order].astype(np.float64))
 
     def __call__(self, weights: Floats) -> Floats:
         total = weights.sum(axis=1, keepdims=True)
-        sums = weights @ self._columns
-        gaps, loss, brier, counts = np.split(sums, [BINS, BINS + 1, BINS + 2], axis=1)
+        loss, brier, counts = np.split(weights @ self._columns, [1, 2], axis=1)
         right, either = np.split(counts, 2, axis=1)
-        # A class that a resample does not hold says nothing in it.
+        # A class that is neither among a resample's labels nor its answers says nothing in it.
         f1 = np.where(either > 0, 2 * right / np.maximum(either, 1), np.nan)
         ordered = weights[:, self._order]
         risk = np.cumsum(ordered * self._errors, axis=1) / np.maximum(np.cumsum(ordered, axis=1), 1)
         return np.concatenate(
             [
                 np.nanmean(f1, axis=1, keepdims=True),
-                np.abs(gaps).sum(axis=1, keepdims=True) / total,
                 loss / total,
                 brier / total,
                 (ordered * risk).sum(axis=1, keepdims=True) / total,
@@ -262,13 +243,6 @@ def _shared(sure: Floats, errors: Floats) -> Floats:
     starts = np.flatnonzero(np.append(True, np.diff(sure) < 0))
     sizes = np.diff(np.append(starts, len(sure)))
     return np.asarray(np.repeat(np.add.reduceat(errors, starts) / sizes, sizes))
-
-
-def _binned(posteriors: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Confidence, hits as 0 or 1, and bin of each face."""
-    confidence = posteriors.max(axis=1)
-    hits = (posteriors.argmax(axis=1) == labels).astype(np.float64)
-    return confidence, hits, np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
 
 
 def _class(k: int, confusion: NDArray[np.int64], recall: Estimate) -> ClassFigures:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from visagram.evaluate.calibration import CalibrationError
 from visagram.evaluate.intervals import Estimate
+from visagram.export.words import exact
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "") -> str:
@@ -25,6 +27,13 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, 
 def span(estimate: Estimate, factor: float = 100, digits: int = 1) -> str:
     """The interval as '87.7–91.4'."""
     return f"{estimate.low * factor:.{digits}f} – {estimate.high * factor:.{digits}f}"
+
+
+def uncorrected(error: CalibrationError) -> str:
+    """What stands beside a debiased calibration error: '5.1 % uncorrected; if perfect 1.1 % (0.6 – 1.7)'."""
+    perfect = error.perfect
+    likely = f"{perfect.low * 100:.1f} – {perfect.high * 100:.1f}"
+    return f"{exact(error.plug_in)} uncorrected; if perfect {exact(perfect.mean)} ({likely})"
 
 
 def chance(p: float | None) -> str:

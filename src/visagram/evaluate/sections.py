@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Agreement, Figures
-from visagram.evaluate.parts import span, table
+from visagram.evaluate.parts import span, table, uncorrected
 from visagram.evaluate.run import Evaluation, Result, Used
 from visagram.export.sections import text
 from visagram.export.words import count, exact, listed
@@ -91,7 +91,7 @@ def _key_figures(each: Evaluation, several: bool) -> str:
     cells = [
         ("Accuracy", exact(found.accuracy.value), f"95 % interval {span(found.accuracy)}"),
         ("Macro recall", exact(found.macro_recall.value), f"95 % interval {span(found.macro_recall)}"),
-        ("Calibration error", exact(found.ece.value), f"95 % interval {span(found.ece)}"),
+        ("Calibration error", exact(found.ece.debiased), uncorrected(found.ece)),
         ("Macro F1", exact(found.macro_f1.value), f"95 % interval {span(found.macro_f1)}"),
     ]
     items = "".join(f'<div><dt>{a}</dt><dd>{b}</dd><dd class="note">{c}</dd></div>' for a, b, c in cells)

@@ -14,7 +14,7 @@ from visagram.evaluate.suite import Part, Suite
 from visagram.evaluate.suitepage import suite_page
 
 SCHEMA = "visagram-suite/1"
-FIGURES = ("accuracy", "macro_recall", "ece")
+FIGURES = ("accuracy", "macro_recall", "ece", "ece_debiased", "ece_perfect")
 
 
 def dumps_suite(suite: Suite) -> str:
@@ -45,7 +45,7 @@ def _part(part: Part, folder: str) -> dict[str, Any]:
         "faces_found": part.found,
         "faces": found["faces"],
         **{name: found[name] for name in FIGURES},
-        "intervals": {name: found["intervals"][name] for name in FIGURES},
+        "intervals": {name: found["intervals"][name] for name in ("accuracy", "macro_recall")},
         "answered": _share(part.answered),
         "right_of_answered": _share(part.right),
         "neutral_answers": _share(part.neutral),

@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 from visagram.core.geometry import SMALL
 from visagram.core.types import EXPRESSIONS
+from visagram.evaluate.calibration import CalibrationError
 from visagram.evaluate.confidence import reliability
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.page import finished, method
-from visagram.evaluate.parts import span, table
+from visagram.evaluate.parts import span, table, uncorrected
 from visagram.evaluate.sections import facts, matrix, warnings
 from visagram.evaluate.suite import Part, Suite
 from visagram.export.sections import text
@@ -33,7 +34,8 @@ def _intro(suite: Suite) -> str:
             text(part.name),
             f"{part.result.data.pictures:,}",
             f"{part.found:,}",
-            *map(_cell, (figures.accuracy, figures.macro_recall, figures.ece)),
+            *map(_cell, (figures.accuracy, figures.macro_recall)),
+            _error(figures.ece),
             f"{part.clear:,}",
             *map(_cell, (part.answered, part.right, part.neutral)),
         )
@@ -90,6 +92,10 @@ def _by_itself(part: Part, folder: str) -> str:
 {matrix(figures, f", {name}")}
 <div class="pair">{reliability([(part.name, figures, None)], f", {name}")}</div>
 </section>"""
+
+
+def _error(found: CalibrationError) -> str:
+    return f'{exact(found.debiased)}<br><span class="muted">{uncorrected(found)}</span>'
 
 
 def _cell(found: Estimate | None, after: str = "") -> str:

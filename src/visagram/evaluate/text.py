@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from visagram.core.types import EXPRESSIONS
+from visagram.evaluate.calibration import CalibrationError
 from visagram.evaluate.check import Check
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.run import Evaluation, Result
@@ -50,17 +51,19 @@ def _figures(result: Result) -> list[str]:
             f"both: {found.both:,}, neither: {found.neither:,}",
             f"McNemar's exact test: p = {found.p:.3g}",
             f"{second} minus {first}: accuracy {_points(found.accuracy)}, macro recall "
-            f"{_points(found.macro_recall)}, calibration error {_points(found.ece)} (percentage points)",
+            f"{_points(found.macro_recall)}, calibration error {found.ece_debiased * 100:+.1f}, uncorrected "
+            f"{found.ece * 100:+.1f} (percentage points)",
         ]
     return lines
 
 
 def _evaluation(each: Evaluation) -> list[str]:
     figures = each.figures
-    names = ("accuracy", "macro recall", "macro F1", "calibration error")
-    estimates = (figures.accuracy, figures.macro_recall, figures.macro_f1, figures.ece)
+    names = ("accuracy", "macro recall", "macro F1")
+    estimates = (figures.accuracy, figures.macro_recall, figures.macro_f1)
     lines = [_plain(each.name)]
     lines += [f"  {name:<18} {_share(found)}" for name, found in zip(names, estimates, strict=True)]
+    lines.append(f"  {'calibration error':<18} {_error(figures.ece)}")
     if each.agreement:
         lines.append(f"  {'KL from the votes':<18} {each.agreement.kl.value:6.3f} nats")
     lines.append("  recall by expression")
@@ -75,13 +78,16 @@ def _evaluation(each: Evaluation) -> list[str]:
 
 def suite_summary(suite: Suite) -> str:
     """A line for each set."""
-    heads = ("pictures", "found", "accuracy", "macro recall", "calibration error", "answered", "right of those")
-    rows: list[tuple[str, ...]] = [(_plain(suite.evaluation.name), *heads, "neutral answers")]
+    heads = ("pictures", "found", "accuracy", "macro recall", "calibration error", "uncorrected", "if perfect")
+    answers = ("answered", "right of those", "neutral answers")
+    rows: list[tuple[str, ...]] = [(_plain(suite.evaluation.name), *heads, *answers)]
     for part in suite.parts:
         figures = part.evaluation.figures
-        estimates = (figures.accuracy, figures.macro_recall, figures.ece, part.answered, part.right, part.neutral)
-        cells = ("–" if each is None else exact(each.value) for each in estimates)
-        rows.append((_plain(part.name), f"{part.result.data.pictures:,}", f"{part.found:,}", *cells))
+        error, of_answers = figures.ece, (part.answered, part.right, part.neutral)
+        cells = (figures.accuracy.value, figures.macro_recall.value, error.debiased, error.plug_in, error.perfect.mean)
+        sure = ("–" if each is None else exact(each.value) for each in of_answers)
+        pictures = (f"{part.result.data.pictures:,}", f"{part.found:,}")
+        rows.append((_plain(part.name), *pictures, *map(exact, cells), *sure))
     name, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = (
         f"{first:<{name}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(rest, widths, strict=True))
@@ -121,6 +127,14 @@ def check_summary(found: Check) -> str:
 
 def _share(found: Estimate) -> str:
     return f"{exact(found.value):>7}  ({found.low * 100:.1f} to {found.high * 100:.1f})"
+
+
+def _error(found: CalibrationError) -> str:
+    perfect = found.perfect
+    likely = f"{perfect.low * 100:.1f} to {perfect.high * 100:.1f}"
+    return (
+        f"{exact(found.debiased):>7}  (uncorrected {exact(found.plug_in)}; if perfect {exact(perfect.mean)}, {likely})"
+    )
 
 
 def _points(found: Estimate) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visagram.core.types import EXPRESSIONS
-from visagram.evaluate.metrics import BINS, risk_coverage
+from visagram.evaluate.calibration import BINS, bin_of
+from visagram.evaluate.metrics import risk_coverage
 
 FOLDS = 10
 RISK, NEUTRAL_RISK = 0.05, 0.0125
@@ -72,8 +73,7 @@ def calibration_error(posteriors: NDArray[np.float64], votes: NDArray[np.float64
     """How far the best posteriors lie from the share of votes for that answer, over bins of equal width (15)."""
     best = posteriors.argmax(axis=1)
     agreed = votes[np.arange(len(votes)), best] / votes.sum(axis=1)
-    bins = np.minimum((posteriors.max(axis=1) * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, posteriors.max(axis=1) - agreed, BINS)
+    gaps = np.bincount(bin_of(posteriors.max(axis=1)), posteriors.max(axis=1) - agreed, BINS)
     return float(np.abs(gaps).sum() / len(votes))
 
 

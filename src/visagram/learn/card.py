@@ -38,7 +38,7 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
     posteriors = softmax64(logits / temperature)
     judged = crossed[clear[spoken]]
     figures = measure(judged, labels, SEED)
-    how |= {"ece_15": round(figures.ece.value, 4), "risk_coverage": judge_thresholds(judged, labels)}
+    how |= {"ece_15": round(figures.ece.plug_in, 4), "risk_coverage": judge_thresholds(judged, labels)}
     below = how["risk_coverage"]["unsure_below"]
     doubted = posteriors[spoken & ~clear]
     unclear = doubted.max(axis=1) < np.array([below[name] for name in EXPRESSIONS])[doubted.argmax(axis=1)]
@@ -95,12 +95,15 @@ def _figures(found: Figures) -> dict[str, Any]:
         "accuracy": found.accuracy,
         "macro_recall": found.macro_recall,
         "macro_f1": found.macro_f1,
-        "ece_15": found.ece,
     }
     recalls = {each.expression: each.recall for each in found.classes}
     return {
         "faces": found.faces,
         **_values(main),
+        "macro_f1_classes": list(found.macro_f1_classes),
+        "ece_15": round(found.ece.plug_in, 4),
+        "ece_debiased": round(found.ece.debiased, 4),
+        "ece_perfect": {name: round(value, 4) for name, value in found.ece.perfect.to_json().items()},
         "recall": _values(recalls),
         "intervals": _intervals(main) | {"recall": _intervals(recalls)},
     }

@@ -81,8 +81,8 @@ def _losses(found: Comparison) -> list[str]:
     for name, change in (("accuracy", found.accuracy), ("mean recall", found.macro_recall)):
         if change.high < 0 or change.value < -WORSE:
             losses.append(f"{name} changes by {_points(change)}.")
-    if found.ece.value > WORSE:
-        losses.append(f"the calibration error grows by {_points(found.ece)}.")
+    if found.ece_debiased > WORSE:
+        losses.append(f"the calibration error grows by {100 * found.ece_debiased:.1f} points.")
     return losses
 
 

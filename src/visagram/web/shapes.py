@@ -49,7 +49,8 @@ _FIGURES = {
     "accuracy": "accuracy",
     "macro_recall": "mean recall",
     "macro_f1": "macro F1",
-    "ece": "calibration error",
+    "ece_debiased": "calibration error",
+    "ece": "calibration error, uncorrected",
 }
 _FACTS = ("width", "height", "frames", "variable_rate", "codec", "container", "pixel_format", "has_audio", "still")
 _SHAPE = ("frame", "time", "width", "height")
@@ -183,16 +184,17 @@ def _outcome(passes: Passes, row: Making, found: Mapping[str, Any]) -> dict[str,
 
 
 def _figures(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Both models' figures on a set, and by how much they differ."""
+    """Both models' figures on a set, and by how much they differ. Passes of before know no debiased error, and their
+    interval of the other does not hold what it promised."""
     (before, after), changes = found["models"], found["comparison"]["second_minus_first"]
-    rows = [(name, before[key], after[key], changes[key]) for key, name in _FIGURES.items()]
+    rows = [(name, before[key], after[key], changes[key]) for key, name in _FIGURES.items() if key in changes]
     rows += [
         (f"recall, {name}", before["per_class"][name]["recall"], after["per_class"][name]["recall"], change)
         for name, change in changes["recall"].items()
     ]
     return [
-        {"name": name, "before": one, "after": other, "change": change["value"], "low": change["low"]}
-        | {"high": change["high"]}
+        {"name": name, "before": one, "after": other, "change": change["value"]}
+        | {end: None if name.startswith("calibration") else change[end] for end in ("low", "high")}
         for name, one, other, change in rows
     ]
 

@@ -35,8 +35,8 @@ class FigureOut(Answer):
     before = Float(metadata=about("Of the model that was in force."))
     after = Float(metadata=about("Of the candidate."))
     change = Float(metadata=about("Candidate minus model."))
-    low = Float(metadata=about("Lower end of the change's 95 % interval."))
-    high = Float(metadata=about("Upper end."))
+    low = Float(allow_none=True, metadata=about("Lower end of the change's 95 % interval, null where there is none."))
+    high = Float(allow_none=True, metadata=about("Upper end."))
 
 
 class SetOut(Answer):

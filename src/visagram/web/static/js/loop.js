@@ -196,7 +196,7 @@ const points = (share) => `${share > 0 ? "+" : share < 0 ? "\u2212" : ""}${Math.
 
 /** A table with a picture of each change: its interval around nothing. */
 function comparison(set) {
-  const most = Math.max(0.02, ...set.figures.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
+  const most = Math.max(0.02, ...set.figures.flatMap(({ change, low, high }) => [change, low, high].map(Math.abs)));
   const place = (share) => `${50 + (50 * share) / most}%`;
   const rows = set.figures.map(({ name, before, after, change, low, high }) =>
     h(
@@ -205,12 +205,12 @@ function comparison(set) {
       h("th", { scope: "row" }, name),
       h("td", {}, (100 * before).toFixed(1)),
       h("td", {}, (100 * after).toFixed(1)),
-      h("td", {}, `${points(change)} (${points(low)} to ${points(high)})`),
+      h("td", {}, low === null ? points(change) : `${points(change)} (${points(low)} to ${points(high)})`),
       h(
         "td",
         { class: "change", "aria-hidden": "true" },
         h("span", { class: "zero" }),
-        h("span", { class: "span", vars: { "--from": place(low), "--to": place(high) } }),
+        low !== null && h("span", { class: "span", vars: { "--from": place(low), "--to": place(high) } }),
         h("span", { class: "dot", vars: { "--at": place(change) } }),
       ),
     ),
