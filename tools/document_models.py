@@ -158,11 +158,11 @@ def _reached(sheet: Sheet, recall: str) -> list[str]:
         posed.accuracy,
         posed.macro_recall,
         wild.accuracy,
-        posed.ece,
-        wild.ece,
     )
     return [
         *map(_with_span, estimates),
+        _error(posed),
+        _error(wild),
         _sure(posed),
         _sure(wild),
         f"{each:.2f} / {many:.2f} ms",
@@ -172,6 +172,10 @@ def _reached(sheet: Sheet, recall: str) -> list[str]:
 
 def _sure(found: Elsewhere) -> str:
     return f"{exact(found.answered or 0)} / {exact(found.right or 0)}"
+
+
+def _error(found: Elsewhere) -> str:
+    return f"{found.error}, {found.uncorrected} uncorrected" if found.error else f"{found.uncorrected} uncorrected"
 
 
 def _with_span(found: Estimate) -> str:

@@ -58,13 +58,16 @@ def _figures(folder: str, what: str, sha256: str) -> dict[str, Any]:
     found = json.loads((Path(folder) / "evaluation.json").read_text("utf-8"))
     if found["model"]["sha256"] != sha256:
         raise SystemExit(f"{folder} is an evaluation of another model.")
-    keys = {"accuracy": "accuracy", "macro_recall": "macro_recall", "ece_15": "ece"}
+    shares = ("accuracy", "macro_recall")
     return {
         "name": found["data"]["name"],
         "what": what,
         "faces": found["faces"],
-        **{ours: round(found[theirs], 4) for ours, theirs in keys.items()},
-        "intervals": {ours: [round(end, 4) for end in found["intervals"][theirs]] for ours, theirs in keys.items()},
+        **{name: round(found[name], 4) for name in shares},
+        "ece_15": round(found["ece"], 4),
+        "ece_debiased": round(found["ece_debiased"], 4),
+        "ece_perfect": {name: round(value, 4) for name, value in found["ece_perfect"].items()},
+        "intervals": {name: [round(end, 4) for end in found["intervals"][name]] for name in shares},
         "recall": {name: round(each["recall"], 4) for name, each in found["per_class"].items()},
         "answered": round(found["unsure"]["coverage"], 4),
         "right": round(found["unsure"]["accuracy"], 4),

@@ -34,8 +34,11 @@ def test_a_whole_card_is_read() -> None:
     assert (str(sheet.accuracy), sheet.accuracy.span) == ("92.6 %", "91.6 – 93.5 %")
     assert sheet.fastest == "0.93 ms a face"
     assert [figure.name for figure in sheet.measured.figures] == [
-        *("Accuracy", "Mean recall", "Mean F1", "Calibration error")
+        *("Accuracy", "Mean recall", "Mean F1"),
+        *("Calibration error", "Calibration, uncorrected", "The same, if perfect"),
     ]
+    assert [str(figure.all) for figure in sheet.measured.figures[3:]] == ["0.8 %", "1.1 %", "1.1 %"]
+    assert [figure.all.span for figure in sheet.measured.figures[3:]] == ["", "", "0.6 – 1.7 %"]
     assert str(sheet.measured.figures[0].without_copies) == "92.1 %"
     assert {recall.name: recall.all.value for recall in sheet.measured.recalls} == SHARES
     assert (sheet.measured.kl, sheet.measured.correlations["sad"]) == (0.231, 0.87)
@@ -46,6 +49,34 @@ def test_a_whole_card_is_read() -> None:
     # Whatever has no part of its own is not lost.
     assert {"reviewed_by", "recipe", "history", "temperature", "calibration"} <= set(sheet.more)
     assert sheet.more["calibration"] == {"kind": "temperature"}
+
+
+def test_a_card_of_before_shows_its_calibration_error_as_counted_and_without_the_interval() -> None:
+    """Versions before 0.2 state an interval that does not hold what it promises, and nothing else."""
+    old = {"accuracy": 0.9, "macro_recall": 0.8, "ece_15": 0.0138}
+    old |= {"intervals": {"accuracy": [0.88, 0.92], "ece_15": [0.0065, 0.0215]}}
+    elsewhere = [{"name": "posed", "what": "Posed faces", "faces": 200} | old]
+    sheet = read(card({"metrics": old, "elsewhere": elsewhere}))
+    assert [(figure.name, str(figure.all), figure.all.span) for figure in sheet.measured.figures] == [
+        ("Accuracy", "90.0 %", "88.0 – 92.0 %"),
+        ("Mean recall", "80.0 %", ""),
+        ("Calibration, uncorrected", "1.4 %", ""),
+    ]
+    (posed,) = sheet.elsewhere
+    assert dict(zip(posed.HEADS, posed.row, strict=True)) == {
+        "faces of": "posed",
+        "number": "200",
+        "accuracy": "90.0 % (88.0 – 92.0 %)",
+        "mean recall": "80.0 %",
+        "calibration error": "–",
+        "uncorrected": "1.4 %",
+        "if perfect": "–",
+        "answered": "–",
+        "right of those": "–",
+    }
+    new = {"ece_debiased": 0.0091, "ece_perfect": {"mean": 0.011, "low": 0.006, "high": 0.017}}
+    (posed,) = read(card({"elsewhere": [elsewhere[0] | new]})).elsewhere
+    assert posed.row[4:7] == ("0.9 %", "1.4 %", "1.1 % (0.6 – 1.7 %)")
 
 
 def test_the_threshold_and_the_temperature_are_said_in_plain_words() -> None:
@@ -62,6 +93,7 @@ def test_the_threshold_and_the_temperature_are_said_in_plain_words() -> None:
         ({"temperature": 1.7}, "surer of itself than it may be"),
         ({"calibration": {"kind": "vector"}}, "a factor and a summand for each expression"),
         ({"temperature": 1.0, "calibration": None}, "holds no calibration"),
+        ({"calibration": {"temperature_clipped": True}}, "at the end of the range that was searched"),
         ({"unsure_below": None}, "unsure where no expression reaches p = 0.5"),
         ({"unsure_below": 0.0}, "never says “unsure”"),
         # The curve is of another threshold, so what it says of that does not hold.

@@ -19,7 +19,15 @@ FIGURES = {
     "accuracy": (ACCURACY, "answered as most people labelled the face"),
     "macro_recall": ("Mean recall", "the same, every expression counting alike"),
     "macro_f1": ("Mean F1", "recall and precision together, every expression counting alike"),
-    "ece_15": ("Calibration error", "how far off its probabilities are on average (15 bins)"),
+    "ece_debiased": (
+        "Calibration error",
+        "how far off its probabilities are on average (15 bins), less what chance adds",
+    ),
+    "ece_15": ("Calibration, uncorrected", "the same as counted, which chance alone makes larger than 0"),
+    "ece_perfect": (
+        "The same, if perfect",
+        "what a perfectly calibrated model shows uncorrected on these faces: mean, and 95 % of its labels",
+    ),
 }
 """Title and meaning of each figure, in the order in which they are shown."""
 TIMES = {"one_face_ms": "one face", "face_of_16_ms": "a face in a batch of 16", "one_frame_ms": "one frame"}
@@ -45,7 +53,9 @@ READ |= {
     "most_bytes",
 }
 READ_METRICS = {*FIGURES, "split", "faces", "recall", "intervals", "without_copies", "votes", "published"}
+READ_METRICS |= {"macro_f1_classes"}
 READ_CALIBRATION = {"ece_15", "ece_votes", "ece_15_uncalibrated", "risk_coverage", "unsure_of_faces_without_majority"}
+READ_CALIBRATION |= {"temperature_clipped"}
 """Keys of a card that have a part of their own here."""
 
 
@@ -100,9 +110,9 @@ def read(card: Card) -> Sheet:
 def _measured(metrics: Mapping[str, Any]) -> Measured:
     other, votes = _mapping(metrics.get("without_copies")), _mapping(metrics.get("votes"))
     figures = [
-        Figure(title, meaning, value, _estimate(other, key))
+        Figure(title, meaning, value, _figure(other, key))
         for key, (title, meaning) in FIGURES.items()
-        if (value := _estimate(metrics, key)) is not None
+        if (value := _figure(metrics, key)) is not None
     ]
     recalls = [
         Figure(_text(label), "", value, _recall(other, label))
@@ -123,21 +133,27 @@ def _measured(metrics: Mapping[str, Any]) -> Measured:
 def _elsewhere(found: Any) -> Iterable[Elsewhere]:
     for each in map(_mapping, found if isinstance(found, list) else ()):
         faces = _whole(each.get("faces"))
-        figures = [_estimate(each, key) for key in ("accuracy", "macro_recall", "ece_15")]
+        figures = [_figure(each, key) for key in ("accuracy", "macro_recall", "ece_15")]
         if faces is None or any(figure is None for figure in figures):
             continue
-        accuracy, recall, ece = (figure for figure in figures if figure is not None)
+        accuracy, recall, uncorrected = (figure for figure in figures if figure is not None)
+        error, perfect = (_figure(each, key) for key in ("ece_debiased", "ece_perfect"))
         answered, right = (_share(each.get(key)) for key in ("answered", "right"))
         recalls = {
             name: value for name in EXPRESSIONS if (value := _share(_mapping(each.get("recall")).get(name))) is not None
         }
         name, what = _text(each.get("name")), _text(each.get("what"))
-        yield Elsewhere(name, what, faces, accuracy, recall, ece, answered, right, recalls)
+        yield Elsewhere(name, what, faces, accuracy, recall, error, uncorrected, perfect, answered, right, recalls)
 
 
-def _estimate(metrics: Mapping[str, Any], key: str) -> Estimate | None:
+def _figure(metrics: Mapping[str, Any], key: str) -> Estimate | None:
     """A share out of metrics, None where there is none."""
-    return _between(metrics.get(key), _mapping(metrics.get("intervals")).get(key))
+    if key == "ece_perfect":
+        found = _mapping(metrics.get(key))
+        return _between(found.get("mean"), [found.get("low"), found.get("high")])
+    # Older cards state an interval of the calibration error, which does not hold the truth as often as it says.
+    ends = None if key.startswith("ece") else _mapping(metrics.get("intervals")).get(key)
+    return _between(metrics.get(key), ends)
 
 
 def _recall(metrics: Mapping[str, Any], label: str) -> Estimate | None:
@@ -183,6 +199,11 @@ def _calibration(card: Card, found: Mapping[str, Any], chosen: Chosen | None) ->
         )
     elif not found:
         yield "Its card holds no calibration: how often it is right may differ much from its probabilities."
+    if found.get("temperature_clipped") is True:
+        yield (
+            "That temperature lies at the end of the range that was searched: a better one may lie beyond, so its "
+            "probabilities may mean less than they say."
+        )
     before, after = _share(found.get("ece_15_uncalibrated")), _share(found.get("ece_15"))
     if before is not None and after is not None:
         yield (

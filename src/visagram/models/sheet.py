@@ -96,8 +96,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What was measured on faces of another kind than those that the model learned from. answered: share that it is not
-    unsure of, and right: of those. recalls: by expression, those that the data hold."""
+    """What was measured on faces of another kind than those that the model learned from. error: of calibration, and
+    perfect: what a perfectly calibrated model shows of it uncorrected; None in cards that do not say. uncorrected: as
+    counted. answered: share that it is not unsure of, and right: of those. recalls: by expression, those that the data
+    hold."""
 
     HEADS: ClassVar[tuple[str, ...]] = (
         "faces of",
@@ -105,6 +107,8 @@ class Elsewhere:
         "accuracy",
         "mean recall",
         "calibration error",
+        "uncorrected",
+        "if perfect",
         "answered",
         "right of those",
     )
@@ -114,7 +118,9 @@ class Elsewhere:
     faces: int
     accuracy: Estimate
     macro_recall: Estimate
-    ece: Estimate
+    error: Estimate | None
+    uncorrected: Estimate
+    perfect: Estimate | None
     answered: float | None
     right: float | None
     recalls: Mapping[str, float]
@@ -122,9 +128,8 @@ class Elsewhere:
     @property
     def row(self) -> tuple[str, ...]:
         """In words, under `HEADS`."""
-        estimates = (
-            f"{each} ({each.span})" if each.span else str(each) for each in (self.accuracy, self.macro_recall, self.ece)
-        )
+        found = (self.accuracy, self.macro_recall, self.error, self.uncorrected, self.perfect)
+        estimates = (f"{each} ({each.span})" if each and each.span else str(each or "–") for each in found)
         sure = ("–" if each is None else exact(each) for each in (self.answered, self.right))
         return (self.name, f"{self.faces:,}", *estimates, *sure)
 

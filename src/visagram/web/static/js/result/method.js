@@ -49,7 +49,8 @@ function measured(metrics) {
   const parts = [
     metrics.accuracy && `accuracy ${exact(metrics.accuracy)}`,
     metrics.macro_recall && `mean recall ${exact(metrics.macro_recall)}`,
-    metrics.ece_15 !== undefined && `calibration error ${exact(metrics.ece_15)}`,
+    metrics.ece_debiased !== undefined && `calibration error ${exact(metrics.ece_debiased)}`,
+    metrics.ece_15 !== undefined && `calibration error, uncorrected, ${exact(metrics.ece_15)}`,
   ].filter(Boolean);
   return `${parts.join(", ")}${metrics.split ? ` (${metrics.split})` : ""}`;
 }
