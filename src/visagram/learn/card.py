@@ -13,7 +13,7 @@ from visagram.core.types import EXPRESSIONS
 from visagram.evaluate.duplicates import Prints, held_too
 from visagram.evaluate.intervals import Estimate
 from visagram.evaluate.metrics import Figures, agreement, measure
-from visagram.learn.calibrate import calibrate, fit_temperature, judge_thresholds, softmax64
+from visagram.learn.calibrate import calibrate, clipped, fit_temperature, judge_thresholds, softmax64
 from visagram.learn.data import Faces48
 from visagram.learn.robust import DARK, SCALE, SHIFT, total_variation
 
@@ -38,8 +38,9 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
     posteriors = softmax64(logits / temperature)
     judged = crossed[clear[spoken]]
     figures = measure(judged, labels, SEED)
-    how |= {"ece_15": round(figures.ece.plug_in, 4), "risk_coverage": judge_thresholds(judged, labels)}
-    below = how["risk_coverage"]["unsure_below"]
+    thresholds = judge_thresholds(logits[spoken], votes.seven[spoken], clear[spoken], labels)
+    how |= {"ece_15": round(figures.ece.plug_in, 4), "risk_coverage": thresholds}
+    below = thresholds["unsure_below"]
     doubted = posteriors[spoken & ~clear]
     unclear = doubted.max(axis=1) < np.array([below[name] for name in EXPRESSIONS])[doubted.argmax(axis=1)]
     own = ~held_too(Prints.of(luma), Prints.of(faces.luma))
@@ -57,7 +58,7 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
     if own.any() and not own.all():
         metrics["without_copies"] = _figures(measure(judged[own], labels[own], SEED))
     return {
-        "temperature": round(temperature, 6),
+        "temperature": temperature,
         "unsure_below": below,
         "metrics": metrics,
         "confusion": figures.confusion.tolist(),
@@ -75,18 +76,21 @@ def judge(answer: Answer, faces: Faces48, held_out: Faces48, split: str) -> dict
 
 def cost_of_rounding(exact: Answer, rounded: Answer, held_out: Faces48) -> dict[str, Any]:
     """What computing in 8-bit integers changes, on the faces that `judge` counts: share of the same answers, accuracy
-    before and after, and mean total variation between the posteriors, each at its own temperature."""
+    before and after, and mean total variation between the posteriors, each at its own temperature, with whether one of
+    these is at the end of those that were tried."""
     clear = held_out.votes.majority
     luma, labels = held_out.luma[clear], held_out.votes.labels[clear]
     before, after = exact(luma), rounded(luma)
     wanted = np.eye(len(EXPRESSIONS))[labels]
-    posteriors = [softmax64(logits / fit_temperature(logits, wanted)) for logits in (before, after)]
+    temperatures = [fit_temperature(logits, wanted) for logits in (before, after)]
+    posteriors = [softmax64(logits / t) for logits, t in zip((before, after), temperatures, strict=True)]
     answers, rounded_answers = before.argmax(axis=1), after.argmax(axis=1)
     return {
         "accuracy_in_float": round(float((answers == labels).mean()), 4),
         "accuracy": round(float((rounded_answers == labels).mean()), 4),
         "same_answers": round(float((answers == rounded_answers).mean()), 4),
         "total_variation": round(float(np.abs(posteriors[0] - posteriors[1]).sum(axis=1).mean() / 2), 4),
+        "temperature_clipped": clipped(*temperatures),
     }
 
 
