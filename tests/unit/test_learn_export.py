@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -188,6 +191,49 @@ def test_the_card_also_judges_without_the_faces_that_training_held_too(run, shee
     found = read_card("visagram-emotion", tmp_path).facts["metrics"]
     assert found["without_copies"]["faces"] == found["faces"] - 5
     assert set(found["without_copies"]) == {*found} - {"split", "votes", "without_copies"}
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    """`tools/ship_model.py`, for a package of its own."""
+    path = Path(__file__).resolve().parents[2] / "tools" / "ship_model.py"
+    spec = importlib.util.spec_from_file_location("ship_model", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "DATA", tmp_path)
+    return module
+
+
+def test_a_model_that_is_measured_again_has_the_card_that_training_wrote(run, sheets, tool, tmp_path):
+    for ending in ("onnx", "json"):
+        shutil.copy(run / f"visagram-emotion.{ending}", tmp_path)
+    written = json.loads((tmp_path / "visagram-emotion.json").read_text())
+    damaged = written | {"temperature": 3.0, "unsure_below": 0.5, "metrics": {"split": written["metrics"]["split"]}}
+    (tmp_path / "visagram-emotion.json").write_text(json.dumps(damaged))
+    tool.again("visagram-emotion", sheets)
+    assert json.loads((tmp_path / "visagram-emotion.json").read_text()) == written
+
+
+def test_measured_again_elsewhere_a_card_keeps_the_words_and_tells_what_it_misses_now(run, sheets, tool, tmp_path):
+    shutil.copy(run / "visagram-emotion.onnx", tmp_path)
+    card = json.loads((run / "visagram-emotion.json").read_text())
+    old = {"name": "posed", "what": "posed faces, of a test", "faces": 300, "recall": {"fear": 0.1, "sad": 0.9}}
+    said = ["Of posed faces it finds 10 % of those that are labelled fear."]
+    card |= {"elsewhere": [old], "limits": [*said, *card["limits"]]}
+    (tmp_path / "visagram-emotion.json").write_text(json.dumps(card))
+    found = {"data": {"name": "posed"}, "model": {"sha256": card["sha256"]}, "faces": 300, "ece": 0.09}
+    found |= {"accuracy": 0.7, "macro_recall": 0.6, "ece_debiased": 0.08}
+    found |= {"ece_perfect": {"mean": 0.02, "low": 0.01, "high": 0.03}, "unsure": {"coverage": 0.6, "accuracy": 0.9}}
+    found |= {"intervals": {"accuracy": [0.65, 0.75], "macro_recall": [0.55, 0.65]}}
+    found |= {"per_class": {"fear": {"recall": 0.5}, "sad": {"recall": 0.2}}}
+    (tmp_path / "posed").mkdir()
+    (tmp_path / "posed" / "evaluation.json").write_text(json.dumps(found))
+    tool.again("visagram-emotion", sheets, [str(tmp_path / "posed")])
+    facts = read_card("visagram-emotion", tmp_path).facts
+    assert facts["limits"] == ["Of posed faces it finds 20 % of those that are labelled sad.", *card["limits"][1:]]
+    (posed,) = facts["elsewhere"]
+    assert (posed["what"], posed["ece_15"], posed["ece_debiased"]) == (old["what"], 0.09, 0.08)
+    assert (posed["answered"], posed["right"], set(posed["intervals"])) == (0.6, 0.9, {"accuracy", "macro_recall"})
 
 
 def test_exposure_and_contrast_hardly_matter_to_the_network(sheets, run):
