@@ -195,7 +195,7 @@ def _section(sheet: Sheet) -> Iterator[str]:
     if sheet.elsewhere:
         yield "### On faces from elsewhere\n\nFaces of another kind than those that it learned from: only measured.\n"
         yield from _table(Elsewhere.HEADS, [each.row for each in sheet.elsewhere])
-        yield "\n".join(f"- {each.about}" for each in sheet.elsewhere) + "\n"
+        yield f"{Elsewhere.EXPLAINED}\n\n" + "\n".join(f"- {each.about}" for each in sheet.elsewhere) + "\n"
     yield from _listed('Calibration and "unsure"', sheet.calibration)
     if sheet.reliability:
         yield "### Reliability\n\nOf the faces answered with a probability in a range, how many rightly.\n"

@@ -77,13 +77,14 @@ def test_a_card_of_before_shows_its_calibration_error_as_counted_and_without_the
     new = {"ece_debiased": 0.0091, "ece_perfect": {"mean": 0.011, "low": 0.006, "high": 0.017}}
     (posed,) = read(card({"elsewhere": [elsewhere[0] | new]})).elsewhere
     assert posed.row[4:7] == ("0.9 %", "1.4 %", "1.1 % (0.6 – 1.7 %)")
+    assert "less what chance adds to it" in " ".join(shown({"elsewhere": elsewhere}).split())
 
 
 def test_the_threshold_and_the_temperature_are_said_in_plain_words() -> None:
     words = " ".join(read(card(full_card())).calibration)
     assert "Below p = 0.58 this model says “unsure”; then 93.0 % of faces are answered with 95.0 % accuracy." in words
     assert "less sure of itself than it may be; its logits are divided by a temperature of 0.63" in words
-    assert "from 10.8 % to 1.1 %" in words
+    assert "the uncorrected calibration error from 10.8 % to 1.1 %" in words
     assert "disagree it calls 41.0 % unsure" in words
 
 

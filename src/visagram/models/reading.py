@@ -207,8 +207,8 @@ def _calibration(card: Card, found: Mapping[str, Any], chosen: Chosen | None) ->
     before, after = _share(found.get("ece_15_uncalibrated")), _share(found.get("ece_15"))
     if before is not None and after is not None:
         yield (
-            f"Calibration took the calibration error from {exact(before)} to {exact(after)}, on faces to which it was "
-            "not fitted."
+            f"Calibration took the uncorrected calibration error from {exact(before)} to {exact(after)}, on faces to "
+            "which it was not fitted."
         )
     by_votes = _share(found.get("ece_votes"))
     if by_votes is not None:

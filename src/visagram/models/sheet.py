@@ -113,6 +113,11 @@ class Elsewhere:
         "right of those",
     )
 
+    EXPLAINED: ClassVar[str] = (
+        "The calibration error is less what chance adds to it; uncorrected it is as counted. If perfect: what a "
+        "perfectly calibrated model shows uncorrected on as many faces."
+    )
+
     name: str
     what: str
     faces: int

@@ -37,7 +37,10 @@ def _sections(sheet: Sheet, width: int) -> Iterable[tuple[str, list[str]]]:
         yield "How well it does", _measured(sheet.measured, width)
     rows = [each.row for each in sheet.elsewhere]
     about = _listed((each.about for each in sheet.elsewhere), width)
-    yield "On faces from elsewhere", [*_table(Elsewhere.HEADS, rows), *about] if rows else []
+    yield (
+        "On faces from elsewhere",
+        [*_table(Elsewhere.HEADS, rows), *_wrapped(Elsewhere.EXPLAINED, width), *about] if rows else [],
+    )
     bins = [
         (f"{b.low * 100:.0f} – {b.high * 100:.0f} %", f"{b.faces:,}", exact(b.confidence), exact(b.accuracy))
         for b in sheet.reliability
