@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from visagram import __version__
 from visagram.core.certainty import certainty, unsure_below
 from visagram.core.types import (
     EXPRESSIONS,
@@ -176,6 +177,7 @@ def report_of(rows: Observations, facts: VideoFacts, warnings: Sequence[str] = (
         ),
         warnings=tuple(ResultWarning("note", text) for text in warnings),
         observations=rows,
+        version=__version__,
     )
 
 

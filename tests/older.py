@@ -12,9 +12,13 @@ OF_FILE = ("stream", "time_basis", "shapes", "path", "sha256", "video_id")
 
 
 def age(folder: Path, version: str) -> Path:
-    """Turn the files json and parquet of a folder into those of version 1.0 or 1.1 of the form."""
+    """Turn the files json and parquet of a folder into those of version 1.0, 1.1 or 1.2 of the form."""
     path = folder / "report.json"
     report = json.loads(path.read_text("utf-8")) | {"schema_version": version}
+    del report["visagram"]
+    if version == "1.2":
+        path.write_text(json.dumps(report), "utf-8")
+        return folder
     report["warnings"] = [warning["message"] for warning in report["warnings"]]
     for name in OF_FILE:
         del report["video"][name]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import visagram.wire as wire
+from visagram import __version__
 from visagram.core.certainty import unsure_below
 from visagram.core.prior import EVEN, EVERYDAY, factors
 from visagram.core.segments import Probed, Segment, SegmentResult, Timeline, plan
@@ -202,6 +203,7 @@ def assemble(name: str, probed: Probed, parts: Sequence[Part], settings: Setting
         totals=summary.totals,
         warnings=(*found, *_warnings(parts, timeline, len(summary.people)), *_of_prior(settings.prior)),
         observations=summary.observations,
+        version=__version__,
     )
     progress("summarise", 1, 1)
     return Assembled(report, summary.tracks)

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One video, analysed. Frozen; equal analyses give equal reports.
+    """One video, analysed. Frozen; equal analyses of one version give equal reports.
 
     settings: those on which the result depends. models: name, task, version and hash of each model used. warnings:
     what was repaired, guessed, chosen or left out. observations: with posteriors under the prior of the settings, as
-    has everything that is computed from them; tables keep them under the everyday one.
+    has everything that is computed from them; tables keep them under the everyday one. version: of the Visagram that
+    analysed the video, whichever reads, edits or exports the result later; empty where that is not known.
     """
 
     video: VideoFacts
@@ -33,6 +34,7 @@ class Report:
     totals: Totals
     warnings: tuple[ResultWarning, ...]
     observations: Observations = field(repr=False)
+    version: str = ""
 
     def to_arrow(self) -> pyarrow.Table:
         """One row per face per frame, with the columns of `observations.parquet`."""

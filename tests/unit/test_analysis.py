@@ -8,6 +8,7 @@ import av
 import pytest
 
 import media_factory as media
+from visagram import __version__
 from visagram.analysis import Part, analyze, assemble, plan_video
 from visagram.settings import Settings
 from visagram.workers import Workers
@@ -43,6 +44,7 @@ def test_frames_that_did_not_decode_are_counted_and_said(
     assert (report.totals.frames, report.totals.frames_damaged) == (FRAMES - len(damaged), len(damaged))
     assert report.totals.duration == pytest.approx(FRAMES / 25), "their time was to be analysed as well"
     assert ("damaged frame" in report.summary()) == bool(damaged)
+    assert report.version == __version__
 
 
 @pytest.mark.parametrize(("which", "begin", "end"), [(0, 0, 5), (1, 5, 12)])

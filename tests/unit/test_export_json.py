@@ -27,6 +27,7 @@ from factories import (
     unusable_person,
 )
 from older import age
+from visagram import __version__
 from visagram.core.types import EXPRESSIONS, REPAIRED, ResultWarning, Shape
 from visagram.errors import OutputUnwritable, UsageError
 from visagram.export import CHOICES, FORMATS, save
@@ -50,7 +51,7 @@ def valid(name: str, value: object, version: str = SCHEMA_VERSION) -> None:
     jsonschema.Draft202012Validator(schema(name, version)).validate(value)
 
 
-@pytest.mark.parametrize("version", ["1.1", "1.2"])
+@pytest.mark.parametrize("version", ["1.1", "1.2", "1.3"])
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_published_schemas_are_valid_schemas(name: str, version: str) -> None:
     found = schema(name, version)
@@ -68,15 +69,16 @@ def test_every_json_file_follows_its_schema(make, tmp_path: Path) -> None:
         valid("face_statistics", strict((tmp_path / f"face_{person.id}_statistics.json").read_text("utf-8")))
 
 
-def test_a_report_of_the_version_before_follows_the_schema_that_was_published_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_a_report_of_a_version_before_follows_the_schema_that_was_published_then(version: str, tmp_path: Path) -> None:
     save(make_report(warnings=["2 damaged frames skipped; …"]), tmp_path, ["json", "parquet"])
-    age(tmp_path, "1.1")
-    valid("report", strict((tmp_path / "report.json").read_text("utf-8")), "1.1")
-    valid("overall_statistics", strict((tmp_path / "overall_statistics.json").read_text("utf-8")), "1.1")
-    valid("face_statistics", strict((tmp_path / "face_1_statistics.json").read_text("utf-8")), "1.1")
+    age(tmp_path, version)
+    valid("report", strict((tmp_path / "report.json").read_text("utf-8")), version)
+    valid("overall_statistics", strict((tmp_path / "overall_statistics.json").read_text("utf-8")), version)
+    valid("face_statistics", strict((tmp_path / "face_1_statistics.json").read_text("utf-8")), version)
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
 @pytest.mark.parametrize("make", REPORTS)
 def test_an_older_report_is_shown_in_the_form_of_today(make, version: str, tmp_path: Path) -> None:
     save(make(), tmp_path, ["json", "parquet"])
@@ -96,6 +98,14 @@ def test_video_names_its_content_and_what_is_known_of_the_file() -> None:
     valid("report", report_dict(dataclasses.replace(report, video=facts)))
     unknown = report_dict(unnamed_content())["video"]
     assert (unknown["sha256"], unknown["video_id"]) == (None, None)
+
+
+def test_a_report_says_which_version_analysed() -> None:
+    assert report_dict(make_report())["visagram"] == __version__
+    assert report_dict(dataclasses.replace(make_report(), version="0.0.7"))["visagram"] == "0.0.7"
+    unknown = report_dict(dataclasses.replace(make_report(), version=""))
+    assert unknown["visagram"] is None
+    valid("report", unknown)
 
 
 def test_warnings_are_objects_with_a_code_for_programs() -> None:
@@ -212,7 +222,7 @@ def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
 def test_text_ends_with_a_newline_and_is_indented_by_two(tmp_path: Path) -> None:
     save(make_report(), tmp_path, ["json"])
     text = (tmp_path / "report.json").read_text("utf-8")
-    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.2",\n')
+    assert text.startswith('{\n  "schema": "visagram.report",\n  "schema_version": "1.3",\n  "visagram": "')
     assert text.endswith("}\n")
 
 

@@ -180,6 +180,7 @@ HOSTILE: list[tuple[tuple[Any, ...], Any, str]] = [
     (("schema_version",), "2.0", "Update it"),
     (("schema_version",), "99999999999999999999.0", "damaged"),
     (("schema_version",), 1.0, "schema_version"),
+    (("visagram",), 1.0, "visagram"),
     (("people",), {}, "people"),
     (("people", 0), "x", "object"),
     (("people", 0, "id"), -1, "id"),
@@ -259,7 +260,7 @@ def test_newer_minor_version_with_more_fields_is_read(tmp_path: Path) -> None:
 def unknown_file(report: Report) -> Report:
     """The report as far as versions before 1.2 of the form wrote it."""
     nothing = {"stream": UNKNOWN_STREAM, "time_basis": "", "shapes": (), "path": "", "sha256": ""}
-    return dataclasses.replace(report, video=dataclasses.replace(report.video, **nothing))
+    return dataclasses.replace(report, video=dataclasses.replace(report.video, **nothing), version="")
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -267,6 +268,14 @@ def unknown_file(report: Report) -> Report:
 def test_older_versions_are_read_and_certainty_is_counted_again(make, version: str, tmp_path: Path) -> None:
     folder = age(saved(make(), tmp_path), version)
     assert_equal(read_report(folder), unknown_file(make()))
+
+
+def test_the_version_that_analysed_stays_whichever_reads_and_saves(tmp_path: Path) -> None:
+    old = dataclasses.replace(make_report(), version="0.0.7")
+    again = saved(read_report(saved(old, tmp_path / "a")), tmp_path / "b")
+    assert (read_report(again).version, json.loads((again / "report.json").read_text())["visagram"]) == ("0.0.7",) * 2
+    unknown = age(saved(old, tmp_path / "c"), "1.2")
+    assert_equal(read_report(unknown), dataclasses.replace(old, version=""))
 
 
 def test_what_an_older_version_did_not_say_stays_unknown_when_it_is_saved_again(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def test_versions_that_are_read(version: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("2.0", " has the schema version 2.0; this Visagram reads up to 1.2. Update it."),
-        ("9999.0", " has the schema version 9999.0; this Visagram reads up to 1.2. Update it."),
+        ("2.0", " has the schema version 2.0; this Visagram reads up to 1.3. Update it."),
+        ("9999.0", " has the schema version 9999.0; this Visagram reads up to 1.3. Update it."),
         ("1", ": the schema version '1' is damaged. Analyse the video again."),
         ("1.2.3", ": the schema version '1.2.3' is damaged. Analyse the video again."),
         ("10000.0", ": the schema version '10000.0' is damaged. Analyse the video again."),

@@ -191,7 +191,8 @@ def test_an_older_report_says_none_where_it_said_nothing(tmp_path: Path) -> None
     (tmp_path / "report.json").write_text(json.dumps(old))
     nothing = {"certain_counts": None, "unsure": None}
     assert stored.read_report_json(tmp_path) == {
-        "schema_version": "1.2",
+        "schema_version": "1.3",
+        "visagram": None,
         "people": [3, {"id": 1} | nothing, nothing | {"unsure": 1.5}],
         "totals": {"certain_counts": {"sad": 1}, "unsure": None},
         "video": {
@@ -207,7 +208,7 @@ def test_an_older_report_says_none_where_it_said_nothing(tmp_path: Path) -> None
     }
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3", "0.9", None])
+@pytest.mark.parametrize("version", ["1.3", "1.4", "0.9", None])
 def test_another_version_is_left_as_it_is(version: str | None, tmp_path: Path) -> None:
     odd = {"schema_version": version, "people": {}, "totals": [], "video": None, "warnings": "none"}
     (tmp_path / "report.json").write_text(json.dumps(odd))

@@ -307,7 +307,7 @@ def test_a_view_of_an_older_version_says_nothing_of_certainty_until_it_is_edited
 
 def test_a_view_of_an_older_version_is_handed_out_in_this_ones_form(tmp_path: Path) -> None:
     now = view.read_report_json(written(tmp_path / "now"))["schema_version"]
-    for version in ("1.0", "1.1"):
+    for version in ("1.0", "1.1", "1.2"):
         assert view.read_report_json(age(written(tmp_path / version), version))["schema_version"] == now
     path = written(tmp_path / "later") / "report.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"schema_version": "1.9"}), "utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 from factories import make_report, observations, report_of, video_facts
 from fakes import make_track
-from visagram.core.edits import Rename, Split
+from visagram.core.edits import Edit, Rename, Split
 from visagram.core.statistics import Window, window_statistics
 from visagram.core.types import EXPRESSIONS
 from visagram.errors import OutputError
@@ -42,6 +42,13 @@ def test_files_that_stay_the_same_are_not_copied(tmp_path: Path) -> None:
         assert (tmp_path / "edited" / name).samefile(machine / name)
     assert not (tmp_path / "edited" / "report.json").samefile(machine / "report.json")
     assert sorted(path.name for path in (tmp_path / "edited" / "tiles").iterdir()) == ["0.bin", "index.json"]
+
+
+@pytest.mark.parametrize("edit", [Rename(1, "Ada"), Split(1, at=0.8)])
+def test_an_edited_view_says_which_version_analysed(edit: Edit, tmp_path: Path) -> None:
+    machine = written(dataclasses.replace(make_report(), version="0.0.7"), tmp_path / "machine")
+    assert view.write_edited_view(machine, [edit], tmp_path / "edited").version == "0.0.7"
+    assert view.read_report_json(tmp_path / "edited")["visagram"] == "0.0.7"
 
 
 def test_where_there_are_no_links_files_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

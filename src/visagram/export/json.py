@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from visagram.report import Report
 
 SCHEMA = "visagram.report"
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 LARGEST_REPORT = 256 << 20
 """Bytes: a larger file is none."""
 SCHEMAS = ("report", "overall_statistics", "face_statistics")
-VIDEO_ID = "video_id"
+VIDEO_ID, PROGRAM = "video_id", "visagram"
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -54,6 +54,7 @@ def report_dict(report: Report) -> dict[str, Any]:
         {
             "schema": SCHEMA,
             "schema_version": SCHEMA_VERSION,
+            PROGRAM: report.version or None,
             "video": _video(report),
             "settings": report.settings,
             "models": report.models,

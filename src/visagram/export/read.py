@@ -16,7 +16,7 @@ from visagram.core.smoothing import LONGEST
 from visagram.core.types import Observations, Person, ResultWarning, Shape, Share, Totals, VideoFacts
 from visagram.errors import DataError
 from visagram.export import table
-from visagram.export.json import LARGEST_REPORT, SCHEMA, SCHEMA_VERSION, thumbnail_name
+from visagram.export.json import LARGEST_REPORT, PROGRAM, SCHEMA, SCHEMA_VERSION, thumbnail_name
 from visagram.export.notices import warning_of_text
 from visagram.export.untrusted import Part
 from visagram.report import Report
@@ -31,7 +31,8 @@ def read_report(folder: Path) -> Report:
     """The inverse of `save` with at least json and parquet. Raises `DataError` naming the file and what is wrong.
 
     What a report from before version 1.1 does not say of certainty is counted again. What one from before version 1.2
-    does not say of the file stays unknown: `UNKNOWN_STREAM`, and empty texts.
+    does not say of the file stays unknown: `UNKNOWN_STREAM`, and empty texts; so does the version that analysed, in one
+    from before version 1.3.
     """
     path = folder / "report.json"
     content = Part(str(path), _load(path))
@@ -58,6 +59,7 @@ def read_report(folder: Path) -> Report:
         totals=_totals(content.part("totals"), rows, unsure_below(kept)),
         warnings=tuple(_warning(content, entry) for entry in content.get("warnings", list)),
         observations=rows,
+        version=content.get(PROGRAM, str, optional=True) or "",
     )
 
 

@@ -25,7 +25,7 @@ from visagram.core.smoothing import smoothed
 from visagram.core.statistics import analysed_range
 from visagram.core.types import EXPRESSIONS, Observations, TrackSummary
 from visagram.errors import DataError
-from visagram.export.json import SCHEMA_VERSION, VIDEO_ID, dumps
+from visagram.export.json import PROGRAM, SCHEMA_VERSION, VIDEO_ID, dumps
 from visagram.export.notices import warning_json, warning_of_text
 from visagram.files import replace_file
 
@@ -36,7 +36,7 @@ CERTAINTY = ("certain_counts", "unsure")
 """What `report.json` says of people and totals since its version 1.1."""
 OF_FILE = ("stream", "time_basis", "shapes", "path", "sha256", VIDEO_ID)
 """What `report.json` says of the video since its version 1.2, in which warnings are objects and no longer texts."""
-_OLDER = ("1.0", "1.1")
+_OLDER = ("1.0", "1.1", "1.2")
 TRACKS, MOMENTS, TILES = "tracks.npz", "moments.json", "tiles"
 _TRACK_FIELDS = {
     "track": np.int64,
@@ -214,7 +214,7 @@ def read_report_json(folder: Path) -> dict[str, Any]:
     if isinstance(warnings, list):
         found["warnings"] = [warning_json(warning_of_text(w)) if isinstance(w, str) else w for w in warnings]
     if found.get("schema_version") in _OLDER:
-        found["schema_version"] = SCHEMA_VERSION
+        found |= {"schema_version": SCHEMA_VERSION, PROGRAM: None}
     return found
 
 

@@ -68,7 +68,13 @@ class ReportOut(Answer):
     """What `report.json` holds; `visagram/export/schema` has its full schema."""
 
     schema = String(metadata=about("visagram.report"))
-    schema_version = String(metadata=about("Version of the form.", "1.2"))
+    schema_version = String(metadata=about("Version of the form.", "1.3"))
+    visagram = String(
+        allow_none=True,
+        metadata=about(
+            "Version of Visagram that analysed; null in results from before version 1.3 of the form.", "0.2.0"
+        ),
+    )
     video = Dict(metadata=about("Facts of the video; video_id names its content."))
     settings = Dict(metadata=about("Settings that decide the result."))
     models = List(Dict(), metadata=about("Models and their versions."))
