@@ -66,7 +66,7 @@ def test_it_says_what_unsure_means_and_how_much_was() -> None:
     assert "a probability below 0.50. It is part of all shares" in text
     assert "Of the measured time 4 % was unsure." in text
     other["models"][-1]["unsure_below"] = 0.62
-    assert "below 0.50 or 0.62 (each model has a threshold of its own)" in methods_text([doubtful, other])
+    assert "a probability below 0.50 in 1 video and 0.62 in 1 video. It is part" in methods_text([doubtful, other])
     for part in [*doubtful["people"], doubtful["totals"]]:
         part["unsure"] = None
     assert "was unsure" not in methods_text([doubtful]), "a report of an older version does not say"

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from visagram import __version__
 from visagram.core.certainty import unsure_below
 from visagram.core.compare import METHOD
-from visagram.core.opinion import EVERY
-from visagram.core.prior import EVERYDAY
+from visagram.core.edits import Edit
 from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
 from visagram.core.statistics import RESAMPLES
-from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED
+from visagram.core.types import NOT_DECODED, NOT_VISIBLE, Reason
 from visagram.errors import DataError
-from visagram.export.words import REASONS, count, listed, percent, printable, storable, thresholds
-from visagram.settings import Settings
+from visagram.export.kits import HASH, models, settings
+from visagram.export.material import Reports, clean, material, noun_of, photographs_of, videos_of
+from visagram.export.words import REASONS, count, listed, percent, reason_words, thresholds
+
+__all__ = ["COMPARISON_SOURCES", "HASH", "REFERENCES", "SOURCES", "methods_text"]
 
 REFERENCES = "References"
 """The line above the sources, which stand below it one by one."""
-HASH = 12
-"""Characters of a SHA-256 that a text shows."""
 SOURCES = (
     "Barrett, L. F., Adolphs, R., Marsella, S., Martinez, A. M., & Pollak, S. D. (2019). Emotional expressions "
     "reconsidered: Challenges to inferring emotion from human facial movements. Psychological Science in the Public "
@@ -40,159 +38,136 @@ COMPARISON_SOURCES = (
     "Lakens, D. (2013). Calculating and reporting effect sizes to facilitate cumulative science. Frontiers in "
     "Psychology, 4, 863. https://doi.org/10.3389/fpsyg.2013.00863",
 )
-_SMOOTHING = (
-    "Timelines are drawn with probabilities smoothed over time (a centred Gaussian filter; smooth is its full width at "
-    "half maximum in seconds); counts, shares, means and tables are of the probabilities as they were measured."
+_OF_VIDEOS = (
+    "Participants were compared with each other, so the unit is the video: several people of one video were averaged "
+    "first, weighted by measured time. Means are over videos; their 95 % intervals are t intervals on the logit scale "
+    "(delta method; Korn and Graubard 1998), which stay within 0 and 100 %. Differences were tested with Welch's t "
+    "test, to which their 95 % intervals belong. Effect sizes are Hedges' g (with the pooled standard deviation; "
+    "Lakens 2013). P values are corrected for the seven expressions of one comparison (Holm 1979), not for the number "
+    "of comparisons. The seven shares of a video add up to one, so their differences are not independent of each "
+    "other. What is said holds for these participants: the videos of one are no sample of people."
 )
-_PRIOR = (
-    "Where prior is not the default, each probability was divided by the model's own prior, multiplied by that of the "
-    "setting and normalised (Saerens et al. 2002, doi 10.1162/089976602753284446); tables of observations keep the "
-    "probabilities under the model's own."
-)
-_TASKS = {"detection": "Faces were found with", "embedding": "tracks of one person were joined with"}
-_TASKS |= {"expression": "expressions were classified with"}
+"""As `METHOD`, where participants are the groups. A video has one participant, so no unit is in two groups."""
 
 
-def methods_text(reports: Iterable[Mapping[str, Any]], *, compared: bool = False, version: str = __version__) -> str:
+def methods_text(
+    reports: Iterable[Mapping[str, Any]],
+    *,
+    compared: bool = False,
+    unit: Literal["participant", "video"] = "participant",
+    window: str = "",
+    windows: Iterable[int] = (),
+    edits: Iterable[Sequence[Edit]] = (),
+) -> str:
     """Plain text to paste into a paper; equal reports in any order give equal text.
 
-    reports: what `report.json` holds, of each video. compared: whether conditions are compared, which adds how.
-    Videos analysed with different models or settings are said to be. Raises `DataError` for what is no report.
+    reports: what `report.json` holds, of each video. compared: whether groups are compared, which adds how. unit: of
+    the comparison. window: name of the event windows that are compared instead of whole videos. windows: how many event
+    windows each video has. edits: what people changed in each. Videos analysed with different versions, models or
+    settings are said to be. Raises `DataError` for what is no report.
     """
     found = list(reports)
     if not found:
         return "No video has been analysed yet, so there is no method to describe."
     try:
-        parts = [_material(found, version), _models(found), _settings(found), _exclusion(found), _doubt(found)]
+        parts = [material(found, windows, edits), models(found), settings(found), _exclusion(found), _doubt(found)]
+        comparison = [_comparison(found, unit, window)] if compared else []
+        citing = [*([_intervals()] if videos_of(found) else []), *comparison, _caveat()]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"A report is damaged ({error}). Analyse the video again.") from error
-    parts += [_intervals(), *([METHOD] if compared else [])]
-    sources = sorted([*SOURCES, *(COMPARISON_SOURCES if compared else ())])
-    return "\n\n".join([*parts, _caveat(), REFERENCES, *sources]) + "\n"
+    # A source is listed where the text names its first author; Politis and Wilson are about time alone.
+    said = " ".join(citing)
+    sources = [source for source in (*SOURCES, *COMPARISON_SOURCES) if source.partition(",")[0] in said]
+    return "\n\n".join([*parts, *citing, REFERENCES, *sorted(sources)]) + "\n"
 
 
-def _material(reports: Sequence[Mapping[str, Any]], version: str) -> str:
-    people = [person for report in reports for person in report["people"]]
-    seconds = sum(float(report["totals"]["duration"]) for report in reports)
-    frames = sum(int(report["totals"]["frames"]) for report in reports)
-    damaged = sum(int(report["totals"]["frames_damaged"]) for report in reports)
-    again = " (somebody who appears in several videos counts once in each)" if len(reports) > 1 and people else ""
-    lost = f" {count(damaged, 'frame')} could not be decoded." if damaged else ""
-    return (
-        f"Apparent facial expression was measured in {count(len(reports), 'video')} ({_minutes(seconds)} analysed, "
-        f"{count(frames, 'frame')}) with Visagram {version}. "
-        f"{count(len(people), 'person', 'people').capitalize()} {'was' if len(people) == 1 else 'were'} "
-        f"found{again}.{lost}{_times(reports)} Each measured face received a probability for each of "
-        f"{len(EXPRESSIONS)} expressions ({', '.join(EXPRESSIONS)}); the most probable one counted for the time that "
-        "the frame was shown."
-    )
-
-
-def _times(reports: Sequence[Mapping[str, Any]]) -> str:
-    """Where frame times are not the files' own."""
-    bases = Counter(report["video"].get("time_basis") for report in reports)
-    said = ""
-    if repaired := bases[REPAIRED]:
-        said += f" Some frame times of {count(repaired, 'video')} were repaired from those of neighbouring frames."
-    if guessed := bases[GUESSED]:
-        said += f" The frame times of {count(guessed, 'video')} follow from an assumed frame rate."
-    return said
-
-
-def _models(reports: Sequence[Mapping[str, Any]]) -> str:
-    kits = Counter(
-        tuple(_model(model, each=report["settings"].get("detect_every") == 1) for model in report["models"])
-        for report in reports
-    )
-    sentences = [_kit(kit) for kit, _ in _ranked(kits)]
-    if len(sentences) == 1:
-        return sentences[0]
-    lines = [f"({n} of {len(reports)} videos) {text}" for text, (_, n) in zip(sentences, _ranked(kits), strict=True)]
-    return "The videos were not all analysed with the same models, so they should not be compared: " + " ".join(lines)
-
-
-def _model(model: Mapping[str, Any], *, each: bool) -> tuple[str, str, str, str, str, str]:
-    """each: whether it was asked about each face, and not followed by a quicker one."""
-    trained = _clean(model.get("trained_on", "")).rstrip(". ")
-    version = _clean(model.get("version", ""))
-    metrics = model.get("metrics") or {}
-    quality = ""
-    if "accuracy" in metrics and "split" in metrics:
-        quality = f"accuracy {float(metrics['accuracy']):.2f} on {_clean(metrics['split'])}"
-    name = _clean(model["name"]) + (f" {version}" if version else "")
-    quick, followed = model.get("quick"), ""
-    if quick and not each:
-        followed = (
-            f"asked about each face about every {EVERY:g} seconds, and in between followed by the quicker network "
-            f"{_clean(quick['name'])} {_clean(quick.get('version', ''))} (SHA-256 {_clean(quick['sha256'])[:HASH]}), "
-            "whose probabilities were moved by what the two differed by"
-        )
-    return _clean(model.get("task", "")), name, _clean(model["sha256"])[:HASH], trained, quality, followed
-
-
-def _kit(kit: Sequence[tuple[str, str, str, str, str, str]]) -> str:
-    phrases = []
-    for task, name, digest, trained, quality, followed in kit:
-        facts = [f"SHA-256 {digest}", f"trained on: {trained}" if trained else "", quality, followed]
-        facts = [fact for fact in facts if fact]
-        phrases.append(f"{_TASKS.get(task, f'for {task} served')} {name} ({'; '.join(facts)})")
-    text = "; ".join(phrases)
-    return f"{text[:1].upper()}{text[1:]}." if text else "The reports name no models."
-
-
-def _settings(reports: Sequence[Mapping[str, Any]]) -> str:
-    usual = Settings().for_report()
-    names = sorted({str(name) for report in reports for name in report["settings"]})
-    values = {
-        _clean(name): Counter(_value(report["settings"].get(name), usual.get(name)) for report in reports)
-        for name in names
-    }
-    changed = [f"{name} = {value}" for name, found in values.items() for value in found if value and len(found) == 1]
-    differing = [f"{name} ({_spread(found)})" for name, found in values.items() if len(found) > 1]
-    exceptions = f", except {listed(changed)}" if changed else ""
-    text = f"{'All analyses' if len(reports) > 1 else 'The analysis'} used the default settings{exceptions}."
-    text += f" {_PRIOR}" if any(report["settings"].get("prior", EVERYDAY) != EVERYDAY for report in reports) else ""
-    text += f" {_SMOOTHING}" if any(report["settings"].get("smooth") for report in reports) else ""
-    return f"{text} The videos differ in {listed(differing)}." if differing else text
-
-
-def _spread(values: Counter[str]) -> str:
-    return ", ".join(f"{value or 'the default'} in {count(n, 'video')}" for value, n in _ranked(values))
-
-
-def _exclusion(reports: Sequence[Mapping[str, Any]]) -> str:
-    people = [person for report in reports for person in report["people"]]
-    reasons = [reason for reason in REASONS if reason not in (NOT_DECODED, NOT_VISIBLE)]
-    rejected = {reason: sum(float(p["unmeasured"].get(reason) or 0.0) for p in people) for reason in reasons}
-    measured = sum(float(person["measured"]) for person in people)
-    present = measured + sum(rejected.values())
-    text = (
-        f"A face was not measured where its shorter side had fewer than {MIN_SIDE:.0f} pixels, where more than "
-        f"{percent(MAX_OUTSIDE)} of the aligned crop lay outside the picture, where it was turned away, or where it "
-        "was blurred, as its landmarks and its sharpness tell. Time that was not measured is reported by reason and "
-        "is part of no share."
-    )
-    if present <= 0:
+def _exclusion(reports: Reports) -> str:
+    """What was not measured. A photograph lasts no time, so of those it is faces."""
+    videos, photographs = videos_of(reports), photographs_of(reports)
+    text = f"A face was not measured where {_rules(reports)}, as its landmarks and its sharpness tell. "
+    if videos:
+        text += "Time that was not measured is reported by reason and is part of no share."
+        text += _measured_time(_people(videos), "the picture of a video" if photographs else "the picture")
+    else:
+        text += "A face that was not measured is part of no share."
+    seen = sum(int(person["frames_seen"]) for person in _people(photographs))
+    if not seen:
         return text
-    parts = [f"{REASONS[reason]} {percent(seconds / present)}" for reason, seconds in rejected.items() if seconds > 0]
+    measured = sum(int(person["frames_usable"]) for person in _people(photographs))
+    return f"{text} Of {count(seen, 'face')} in photographs {measured:,} {_was(measured)} measured."
+
+
+def _rules(reports: Reports) -> str:
+    """Where faces are not measured. Versions before 0.2 did not know faces that lie on their side."""
+    known = [report for report in reports if report["people"]]
+    knowing = sum(any(Reason.LYING.label in person["unmeasured"] for person in report["people"]) for report in known)
+    lying = "lay on its side" if knowing == len(known) else f"(in {count(knowing, noun_of(reports))}) lay on its side"
+    rules = [
+        f"its shorter side had fewer than {MIN_SIDE:.0f} pixels",
+        f"where more than {percent(MAX_OUTSIDE)} of the aligned crop lay outside the picture",
+        *([f"where it {lying}"] if knowing else []),
+        "where it was turned away",
+    ]
+    return f"{', '.join(rules)}, or where it was blurred"
+
+
+def _measured_time(people: Sequence[Mapping[str, Any]], place: str) -> str:
+    left_out: Counter[str] = Counter()
+    for person in people:
+        left_out.update({str(reason): float(seconds or 0.0) for reason, seconds in person["unmeasured"].items()})
+    del left_out[NOT_DECODED], left_out[NOT_VISIBLE]
+    measured = sum(float(person["measured"]) for person in people)
+    present = measured + sum(left_out.values())
+    if present <= 0:
+        return ""
+    order = [*REASONS, *sorted(set(left_out) - set(REASONS))]
+    parts = [f"{clean(reason_words(r))} {percent(left_out[r] / present)}" for r in order if left_out[r] > 0]
     excluded = f" (the rest: {', '.join(parts)})" if parts else ""
-    return f"{text} Of the time that people were in the picture, {percent(measured / present)} was measured{excluded}."
+    return f" Of the time that people were in {place}, {percent(measured / present)} was measured{excluded}."
 
 
-def _doubt(reports: Sequence[Mapping[str, Any]]) -> str:
+def _doubt(reports: Reports) -> str:
     """What was unsure. Reports from before version 1.1 do not say how much."""
-    limits = sorted({thresholds(unsure_below(report["models"])) for report in reports})
+    limits = Counter(thresholds(unsure_below(report["models"])) for report in reports)
+    below = [f"{limit} in {count(n, noun_of(reports))}" for limit, n in sorted(limits.items())]
     text = (
         "A measured face counts as unsure where its most probable expression has a probability below "
-        f"{listed(limits, ' or ')}"
-        f"{' (each model has a threshold of its own)' if len(limits) > 1 else ''}. It is part of all shares and "
+        f"{listed(below) if len(limits) > 1 else next(iter(limits))}. It is part of all shares and "
         "means; frames that are not unsure are counted beside all frames."
     )
-    people = [person for report in reports for person in report["people"] if person.get("unsure") is not None]
-    measured = sum(float(person["measured"]) for person in people)
-    if measured <= 0:
+    people = [person for person in _people(videos_of(reports)) if float(person["measured"]) > 0]
+    telling = [person for person in people if person.get("unsure") is not None]
+    measured = sum(float(person["measured"]) for person in telling)
+    if measured > 0:
+        which = " of which it is recorded" if len(telling) < len(people) else ""
+        unsure = sum(float(person["unsure"]) for person in telling)
+        text += f" Of the measured time{which} {percent(unsure / measured)} was unsure."
+    shown = [p for p in _people(photographs_of(reports)) if p["frames_usable"] and p.get("certain_counts") is not None]
+    faces = sum(int(person["frames_usable"]) for person in shown)
+    if faces:
+        unsure = faces - sum(sum(person["certain_counts"].values()) for person in shown)
+        text += f" Of {count(faces, 'measured face')} in photographs {unsure:,} {_was(unsure)} unsure."
+    return text
+
+
+def _comparison(reports: Reports, unit: str, window: str) -> str:
+    text = METHOD if unit == "participant" else _OF_VIDEOS
+    if window:
+        text = f"Event windows named “{clean(window)}” were compared instead of whole videos. {text}"
+    photographs = [person for person in _people(photographs_of(reports)) if person["frames_usable"]]
+    if not photographs:
         return text
-    return f"{text} Of the measured time {percent(sum(float(p['unsure']) for p in people) / measured)} was unsure."
+    # As `study.units` weighs what lasts no time.
+    weights = sorted({f"{float(person['measured']) or 1.0:g}" for person in photographs}, key=float)
+    return f"{text} A face in a photograph weighed as much as {' or '.join(weights)} seconds of video."
+
+
+def _people(reports: Reports) -> list[Mapping[str, Any]]:
+    return [person for report in reports for person in report["people"]]
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _intervals() -> str:
@@ -212,23 +187,3 @@ def _caveat() -> str:
         "in different ways, and the same configuration of a face can express different emotions (Barrett et al. 2019). "
         "The classifier errs, and not equally for all expressions and all people."
     )
-
-
-def _ranked(found: Counter[Any]) -> list[tuple[Any, int]]:
-    """Most frequent first, then by value."""
-    return sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.1f} seconds" if seconds < 120 else f"{seconds / 60:,.1f} minutes"
-
-
-def _value(value: Any, usual: Any) -> str:
-    """Empty where it is the default."""
-    if value is None or value == usual:
-        return ""
-    return _clean(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _clean(text: Any) -> str:
-    return printable(storable(str(text)))
