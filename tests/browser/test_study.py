@@ -53,6 +53,9 @@ def test_an_imported_study_is_compared_and_described(study, visit, api, tmp_path
     methods = page.locator("#methods-text .prose")
     expect(methods).to_contain_text("apparent")
     expect(methods).to_contain_text("4 videos")
+    expect(methods).to_contain_text("The unit is the participant")
+    page.get_by_role("group", name="Compare by").get_by_role("button", name="Participant").click()
+    expect(methods).to_contain_text("the unit is the video")
 
     for label, read in (
         ("CSV", pandas.read_csv),

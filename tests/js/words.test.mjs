@@ -46,6 +46,7 @@ test("intervals are whole percents", () => {
   assert.equal(words.interval({ low: 0.551, high: 0.674 }), `55–67${NBSP}%`);
   assert.equal(words.interval({ low: 0, high: 0.004 }), `<1${NBSP}%`);
   assert.equal(words.interval({ low: 0, high: 0.005 }), `0–1${NBSP}%`);
+  assert.equal(words.interval({ low: null, high: null }), "–");
   assert.equal(words.exact(0.12345), `12.3${NBSP}%`);
 });
 
@@ -94,13 +95,22 @@ test("how sure it is: the leading share with its interval, and how much was meas
   assert.equal(of([ada]), `Of the measured time happy 75${NBSP}% (70–80${NBSP}%), in brackets the 95${NBSP}% interval. ${coverage}`);
   assert.equal(
     of([ada, bob]),
-    `Of the measured time, with the 95${NBSP}% interval: ${alone("Ada")} happy 75${NBSP}% (70–80${NBSP}%), ` +
-      `${alone("Bob")} neutral 50${NBSP}% (45–55${NBSP}%). ${coverage}`,
+    `Of the measured time: ${alone("Ada")} happy 75${NBSP}% (70–80${NBSP}%), ` +
+      `${alone("Bob")} neutral 50${NBSP}% (45–55${NBSP}%), in brackets the 95${NBSP}% interval. ${coverage}`,
   );
   assert.equal(
     of([ada, bob, ada, bob, ada]),
     `Of everybody’s measured time sad 60${NBSP}% (55–65${NBSP}%), in brackets the 95${NBSP}% interval. ${coverage}`,
   );
+});
+
+test("where too little changed for an interval, that is said", () => {
+  const ada = person("Ada", { happy: 3, sad: 1 });
+  for (const share of Object.values(ada.shares)) share.low = share.high = null;
+  const found = words.certainty({ people: [ada], totals: totals({ happy: 1 }, 0.5), video: {} });
+  assert.ok(found.startsWith(`Of the measured time happy 75${NBSP}%, after too few changes for an interval. `));
+  assert.ok(words.untold(Object.values(ada.shares)));
+  assert.ok(!words.untold([{ value: 0, low: null, high: null }]));
 });
 
 test("shares are ranked, the largest first", () => {

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from visagram.core.compare import Comparison, Difference, Mean, Unit, compare, holm, mean_interval, to_json
+from visagram.core.difference import Two, estimate
 from visagram.core.types import EXPRESSIONS
 
 HAPPY, NEUTRAL = EXPRESSIONS.index("happy"), EXPRESSIONS.index("neutral")
@@ -65,10 +67,25 @@ def test_one_participant_has_no_interval_and_the_comparison_says_so() -> None:
     assert lonely.value == pytest.approx(-0.2)
 
 
-def test_an_expression_that_is_the_same_in_everybody_has_no_interval() -> None:
+def test_an_expression_that_is_the_same_in_everybody_has_bounds() -> None:
     found = compare(units("film", [0.0, 0.0, 0.0]) + units("call", [0.0, 0.0, 0.0], "q"))
-    assert (happy(found).value, happy(found).low) == (0.0, None)
-    assert difference(found).p is None
+    assert (happy(found).value, happy(found).low) == (0.0, 0.0)
+    # If 71 % of everybody showed it, three who do not were seen in 2.5 %.
+    assert happy(found).high == pytest.approx(1 - 0.025 ** (1 / 3))
+    same = difference(found)
+    assert (same.p, same.test) == (None, "")
+    assert (same.low, same.high) == pytest.approx((0.0125 ** (1 / 3) - 1, 1 - 0.0125 ** (1 / 3)))
+
+
+def test_nothing_against_all_is_an_exact_test_with_a_bound() -> None:
+    found = compare(units("calm", [0.0] * 8) + units("stress", [1.0] * 8))
+    each = difference(found)
+    # Of 256 sign flips two are as far apart.
+    assert (each.test, each.value, each.p, each.p_family, each.effect) == ("exact", 1.0, 2 / 256, 2 / 256, None)
+    alike = 0.025 ** (1 / 8)
+    assert (each.low, each.high) == pytest.approx((2 * alike - 1, 1.0))
+    others = difference(compare(units("calm", [0.0] * 4) + units("stress", [1.0] * 4, "q")))
+    assert (others.test, others.p) == ("exact", 2 / 70)
 
 
 def test_welch_is_the_textbooks() -> None:
@@ -94,26 +111,76 @@ def test_the_same_participants_in_both_are_paired() -> None:
     assert found.effect == pytest.approx((other - one).mean() / scale * 0.7236, rel=1e-3)
 
 
-def test_whoever_appears_in_one_condition_alone_is_left_out_of_pairs_and_named() -> None:
-    found = compare(units("a", [0.1, 0.25, 0.3, 0.42]) + units("b", [0.2, 0.35, 0.33]))
-    assert (difference(found).test, difference(found).n) == ("paired t", (3,))
-    assert difference(found).value == pytest.approx(np.mean([0.1, 0.1, 0.03]))
-    assert any("1 who appear in only one of them are left out" in note for note in found.notes)
+def test_nobody_is_thrown_away_where_some_are_in_both() -> None:
+    one, few = np.random.default_rng(0).uniform(0.1, 0.6, 40), np.random.default_rng(1).uniform(0.2, 0.7, 2)
+    found = compare(units("a", one) + units("b", [*few, 0.4, 0.5][:2]) + units("b", [0.4, 0.5], "q"))
+    each = difference(found)
+    assert (each.test, each.n) == ("GEE", (40, 4))
+    assert each.value == pytest.approx(happy(found, 1).value - happy(found, 0).value)
+    assert any(note == "a and b: 2 appear in both and 40 in one of them; all count (GEE)." for note in found.notes)
 
 
-def test_a_few_who_appear_in_both_do_not_make_pairs_but_are_named() -> None:
-    found = compare(units("a", [0.1, 0.2, 0.3, 0.4, 0.5]) + units("b", [0.2]) + units("b", [0.3, 0.4, 0.1, 0.2], "q"))
-    assert difference(found).test == "Welch t"
-    assert any("1 who appear in both are treated as different" in note for note in found.notes)
-    two = units("b", [0.2, 0.3]) + units("b", [0.3, 0.4, 0.1], "q")
-    assert difference(compare(units("a", [0.1, 0.2, 0.3, 0.4, 0.5]) + two)).test == "Welch t", "two of five are few too"
-    assert difference(compare(units("a", [0.1]) + units("b", [0.2, 0.4]))).test != "paired t", "nor is one a pair"
+@settings(deadline=None, max_examples=30)
+@given(st.integers(3, 8), st.integers(0, 5), st.integers(0, 5), st.integers(0, 999))
+def test_the_error_is_that_of_generalised_estimating_equations(both: int, one: int, other: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    first, second = random.uniform(0.1, 0.9, both + one), random.uniform(0.1, 0.9, both + other)
+    found = estimate(Two(first[:, None], second[:, None], both))
+    outcome = np.concatenate([first, second])
+    group = np.repeat([0.0, 1.0], [len(first), len(second)])
+    person = np.concatenate([np.arange(len(first)), np.arange(both), 100 + np.arange(other)])
+    order = np.argsort(person, kind="stable")
+    model = GEE(outcome[order], np.stack([np.ones(len(group)), group], 1)[order], person[order])
+    fit = model.fit(cov_type="bias_reduced")
+    assert found.value[0] == pytest.approx(fit.params[1])
+    # Mancl and DeRouen's correction is (I - H)^-1 where CR2's is its square root: it is never smaller, and nearly it.
+    robust = model.fit(cov_type="robust").bse[1]
+    assert robust < found.error[0] <= fit.bse[1] * (1 + 1e-9)
+    assert found.error[0] ** 2 == pytest.approx(robust * fit.bse[1], rel=0.05)
 
 
-def test_half_of_the_smaller_group_in_both_is_enough_for_pairs() -> None:
-    mixed = units("b", [0.2, 0.31]) + units("b", [0.3, 0.4, 0.1], "q")
-    found = compare(units("a", [0.1, 0.25, 0.3, 0.42]) + mixed)
-    assert (difference(found).test, difference(found).n) == ("paired t", (2,))
+def test_without_a_difference_the_smallest_family_wise_p_is_small_as_often_as_it_says() -> None:
+    random, hits, runs = np.random.default_rng(0), 0, 100
+    for _ in range(runs):
+        parts = [[Unit(g, f"p{k}", tuple(random.dirichlet(np.ones(7))), 60) for k in range(7)] for g in "abc"]
+        found = compare([unit for part in parts for unit in part])
+        hits += any(d.p_family is not None and d.p_family < 0.05 for d in found.differences)
+    # Of 100 studies 5 are expected, and more than 10 in one of a hundred tries.
+    assert hits <= 10
+
+
+def test_the_headline_says_over_what_it_is_corrected() -> None:
+    low, high = [0.1, 0.12, 0.09, 0.13, 0.1, 0.11, 0.1], [0.6, 0.7, 0.65, 0.6, 0.62, 0.7, 0.66]
+    far = compare(units("a", low) + units("b", high))
+    assert far.headline == (
+        "2 of the 2 differences of this comparison are more than chance explains, over all of them together "
+        "(family-wise p below 0.05)."
+    )
+    near = compare(units("a", [0.1, 0.2, 0.3, 0.4]) + units("b", [0.2, 0.1, 0.4, 0.3]))
+    assert near.headline.startswith("None of the 2 differences of this comparison are more than chance explains")
+    assert compare(units("a", [0.1])).headline == "No difference can be judged."
+
+
+def test_who_was_measured_too_briefly_is_left_out_and_named() -> None:
+    brief = Unit("a", "zoe", values(1.0), 1.0)
+    found = compare([*units("a", [0.1, 0.2, 0.3]), brief, *units("b", [0.2, 0.4], "q")])
+    assert found.groups[0].n == 3
+    assert found.notes[0] == "a: 1 participant measured for less than 2 s left out (zoe)."
+    assert compare([brief, *units("a", [0.1])], least=1.0).groups[0].n == 2
+    # Two short videos are long enough together, and a picture lasts no time at all.
+    assert compare([Unit("a", "zoe", values(1.0), 2.0), Unit("a", "zoe", values(0.5), 2.0)]).groups[0].n == 1
+    assert compare([Unit("a", "zoe", values(1.0), 1.0, still=True)]).groups[0].n == 1
+
+
+def test_equivalence_is_two_one_sided_tests_corrected_for_all() -> None:
+    one, other = [0.3, 0.42, 0.31, 0.38, 0.36, 0.4], [0.31, 0.41, 0.33, 0.37, 0.36, 0.42]
+    found = compare(units("a", one) + units("b", other), smallest=0.1)
+    gains = np.subtract(other, one)
+    lower = stats.ttest_1samp(gains, -0.1, alternative="greater").pvalue
+    upper = stats.ttest_1samp(gains, 0.1, alternative="less").pvalue
+    assert difference(found).p_equivalent == pytest.approx(2 * max(lower, upper), rel=1e-6)
+    assert compare(units("a", one) + units("b", other)).differences[0].p_equivalent is None
+    assert "equivalence within 10 percentage points" in found.method and "equivalence" not in compare([]).method
 
 
 def test_only_a_group_of_one_is_said_to_have_no_interval() -> None:
@@ -161,7 +228,7 @@ def test_whatever_is_compared_numbers_are_in_their_ranges(one: list[float], othe
             if mean.low is not None and mean.high is not None:
                 assert 0 <= mean.low <= mean.value <= mean.high <= 1
     for d in found.differences:
-        if d.low is not None and d.high is not None and d.p is not None and d.p_holm is not None:
+        if d.low is not None and d.high is not None and d.p is not None and d.p_holm is not None and d.test != "exact":
             assert -1 <= d.low <= d.value <= d.high <= 1
             assert 0 <= d.p <= d.p_holm <= 1
             # The interval and the test agree on whether zero is possible.

@@ -171,7 +171,7 @@ def test_face_statistics_hold_the_contract(tmp_path: Path) -> None:
     assert first["probabilistic_embeddings_shape"] == [90, 7]
     assert first["embedding_example"] == dict.fromkeys(EXPRESSIONS, 0.04) | {"happy": 0.76}
     assert math.isclose(sum(first["average_confidences"].values()), 1, abs_tol=1e-5)
-    assert set(first["shares"]["happy"]) == {"value", "low", "high"}
+    assert set(first["shares"]["happy"]) == {"value", "low", "high", "episodes", "least", "most"}
     assert math.isclose(first["unmeasured"]["turned"], 0.4)
     assert first["segments"] == [[0.0, 4.0]]
     assert first["thumbnail"] == "face_1.jpg"

@@ -93,7 +93,7 @@ def test_a_smoothed_timeline_is_said_to_be_drawn_only() -> None:
 def test_each_source_stands_on_a_line_of_its_own() -> None:
     paragraphs = methods_text([report()], compared=True).strip().split("\n\n")
     sources = paragraphs[paragraphs.index("References") + 1 :]
-    assert len(sources) == 6 and sources == sorted(sources)
+    assert len(sources) == 10 and sources == sorted(sources)
     assert all("\n" not in source and source[0].isupper() and ". (" in source for source in sources)
 
 

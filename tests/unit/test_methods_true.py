@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from visagram.core.compare import METHOD
+from visagram.core.compare import method
 from visagram.core.edits import Edit, Merge, Rename, Split
 from visagram.export.methods import methods_text
 from visagram.settings import Settings
@@ -312,10 +312,10 @@ def test_what_was_measured_and_unsure_adds_up(mixture: Mixture) -> None:
 def test_a_comparison_names_its_unit_and_each_citation_its_source(mixture: Mixture) -> None:
     text = mixture.text()
     body, _, sources = text.partition("\n\nReferences\n\n")
-    assert (METHOD in body) == (mixture.compared and mixture.unit == "participant")
+    assert (method() in body) == (mixture.compared and mixture.unit == "participant")
     assert ("the unit is the video" in body) == (mixture.compared and mixture.unit == "video")
     faces = any(person["frames_usable"] for report in mixture.photographs for person in report["people"])
-    assert ("A face in a photograph weighed as much as 0.04 seconds" in body) == (mixture.compared and faces)
+    assert ("A face in a photograph weighed as much as a second" in body) == (mixture.compared and faces)
     for author in ("Barrett", "Politis", "Wilson", "Holm", "Korn", "Lakens"):
         assert (author in body) == (f"{author}," in sources)
 

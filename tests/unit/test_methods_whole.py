@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from visagram.core.compare import METHOD
+from visagram.core.compare import method
 from visagram.core.edits import Merge, Rename, Split
 from visagram.errors import DataError
 from visagram.export.methods import COMPARISON_SOURCES, SOURCES, methods_text
@@ -399,36 +399,45 @@ def test_what_was_unsure() -> None:
 
 def test_what_follows_and_its_sources() -> None:
     found = paragraphs(made())
-    assert found[5].startswith("Shares of measured time are given with 95 % intervals.")
+    assert found[5].startswith("Shares of measured time are given with 95 % intervals for the share in the long run")
     assert "(500 resamples, automatic block length; Politis and White 2004)" in found[5]
     assert found[6].startswith("The measure is apparent expression:")
     assert found[7:] == ["References", *sorted(SOURCES)]
     compared = paragraphs(made(), compared=True)
     assert compared[:6] == found[:6]
-    assert "\n\n".join(compared[6:]).startswith(METHOD)
-    assert compared[-8:] == [found[6], "References", *sorted([*SOURCES, *COMPARISON_SOURCES])]
+    assert "\n\n".join(compared[6:]).startswith(method())
+    # Schuirmann is about equivalence, for which somebody declares a smallest difference.
+    usual = [source for source in COMPARISON_SOURCES if not source.startswith("Schuirmann")]
+    listed = sorted([*SOURCES, *usual])
+    assert compared[-2 - len(listed) :] == [found[6], "References", *listed]
+    assert "Schuirmann, D. J." in "\n".join(paragraphs(made(), compared=True, smallest=0.1))
 
 
 def test_a_comparison_of_participants_is_of_videos() -> None:
     text = "\n\n".join(paragraphs(made(), compared=True, unit="video"))
     assert "Participants were compared with each other, so the unit is the video" in text
-    assert METHOD not in text and "paired" not in text and "Means are over videos" in text
+    assert method() not in text and method("video") in text and "Means are over videos" in text
     for source in COMPARISON_SOURCES:
-        assert source in text
+        assert (source in text) == (not source.startswith("Schuirmann"))
 
 
 def test_a_comparison_of_windows_and_of_photographs() -> None:
     windows = paragraphs(made(), compared=True, window="question\n1")
-    assert f"Event windows named “question 1” were compared instead of whole videos. {METHOD}" in windows
+    assert f"Event windows named “question 1” were compared instead of whole videos. {method()}" in windows
     assert "question" not in " ".join(paragraphs(made(), window="question"))
-    for measured, weight in ((0.04, "0.04"), (0.0, "1")):
+    # A photograph has a nominal time, which says nothing of it.
+    for measured in (0.04, 0.0):
         mixed = paragraphs(made(person(3.0)), photograph(pictured(measured=measured)), compared=True)
-        assert f"{METHOD} A face in a photograph weighed as much as {weight} seconds of video." in mixed
+        assert f"{method()} A face in a photograph weighed as much as a second of video." in mixed
+    photographs = paragraphs(photograph(pictured()), compared=True, unit="video")
+    assert photographs[5].endswith(
+        " A photograph was a unit as a video is. A face in a photograph weighed as much as a second of video."
+    )
 
 
 def test_a_source_stands_there_because_of_what_we_say() -> None:
     trained = made(models=(reader(trained_on="Holm, Korn, Lakens"),))
-    assert paragraphs(trained)[-3:] == sorted(SOURCES)
+    assert paragraphs(trained)[-len(SOURCES) :] == sorted(SOURCES)
 
 
 def test_no_videos() -> None:

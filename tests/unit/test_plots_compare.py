@@ -96,7 +96,7 @@ def test_differences_lie_around_zero_with_a_side_for_each_group() -> None:
     figure = differences_figure(found)
     (difference,) = figure.data
     assert list(difference.x) == [pytest.approx(d.value * 100) for d in found]
-    assert difference.text[0].startswith("angry: ") and "Holm, Welch t" in difference.text[0]
+    assert difference.text[0].startswith("angry: ") and "(family-wise; Welch t)" in difference.text[0]
     happy = found[HAPPY]
     assert happy.low is not None and happy.high is not None
     assert difference.error_x.array[HAPPY] == pytest.approx((happy.high - happy.value) * 100)

@@ -14,6 +14,7 @@ from factories import SHA256, doubtful_report, make_report, no_people, one_frame
 from visagram.core.types import EXPRESSIONS, ResultWarning, Share
 from visagram.export import sections
 from visagram.export.html import document, expression_styles, fragment, page
+from visagram.export.words import INTERVAL, NO_INTERVAL
 from visagram.plots import LANE, LANE_PIXELS, PALETTE, STRIP
 from visagram.report import Report
 
@@ -168,10 +169,13 @@ def test_every_row_of_the_tables() -> None:
     table = '<div class="scroll" tabindex="0" role="region" aria-label="Table: '
     expressions, times = html.split("</table></div>\n")[:2]
     assert expressions.startswith(
-        '<section aria-labelledby="numbers">\n<h2 id="numbers">Numbers</h2>\n'
+        '<section aria-labelledby="numbers">\n<h2 id="numbers">Numbers</h2>\n<p>'
+        f"{INTERVAL} {NO_INTERVAL} The share at worst is of all the time in the picture: if what was not measured "
+        "showed the expression never, or always. What is missing is in no interval.</p>\n"
         f'{table}Apparent expression"><table>\n<caption>Apparent expression</caption>\n<thead><tr>'
         '<th scope="col">person</th><th scope="col" class=word>expression</th><th scope="col">share of measured time'
-        '</th><th scope="col">95 % interval</th><th scope="col">mean probability</th><th scope="col">frames</th>'
+        '</th><th scope="col">95 % interval</th><th scope="col">episodes</th><th scope="col">share at worst</th>'
+        '<th scope="col">mean probability</th><th scope="col">frames</th>'
         '<th scope="col">of these certain</th></tr></thead>\n<tbody><tr><th scope="rowgroup" rowspan="7">A&amp;B</th>'
     )
     rows = re.findall(r'<th scope="row" class="word">(\w+)</th>(.*?)</tr>', expressions)
@@ -182,9 +186,9 @@ def test_every_row_of_the_tables() -> None:
         if "0 – 7.0" not in row  # the others are nothing
     }
     assert cells == {
-        (0, "happy"): ["33.3 %", "27.3 – 40.3 %", "0.242", "1,030", "20"],
-        (0, "neutral"): ["66.7 %", "60.7 – 73.7 %", "0.520", "60", "60"],
-        (1, "sad"): ["100.0 %", "94.0 – 100.0 %", "0.760", "50", "50"],
+        (0, "happy"): ["33.3 %", "27.3 – 40.3 %", "–", "–", "0.242", "1,030", "20"],
+        (0, "neutral"): ["66.7 %", "60.7 – 73.7 %", "–", "–", "0.520", "60", "60"],
+        (1, "sad"): ["100.0 %", "94.0 – 100.0 %", "–", "–", "0.760", "50", "50"],
     }
     assert expressions.count("rowgroup") == 2
     assert times.startswith(
@@ -204,7 +208,7 @@ def test_the_rows_of_somebody_never_measured_are_dashes() -> None:
     person = dataclasses.replace(unusable_person().people[0], emotion_counts=(), certain_counts=())
     html = sections.numbers(dataclasses.replace(unusable_person(), people=(person,)))
     rows = re.findall(r'class="word">\w+</th>(.*?)</tr>', html)
-    assert rows == 7 * ["<td>–</td><td>–</td><td>–</td><td>0</td><td>0</td>"]
+    assert rows == 7 * ["<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>0</td><td>0</td>"]
 
 
 def test_the_whole_method() -> None:

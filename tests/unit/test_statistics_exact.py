@@ -16,8 +16,9 @@ from visagram.core.statistics import (
     Window,
     analysed_range,
     block_length,
-    expression_shares,
+    episodes,
     person_statistics,
+    shares_of,
     shares_with_intervals,
     visible_segments,
     wilson,
@@ -27,7 +28,9 @@ from visagram.core.statistics import (
 from visagram.core.types import EXPRESSIONS, Observations, Person, Reason
 
 Floats = NDArray[np.float64]
-MAX_STEPS, RESAMPLES, NORMAL_QUANTILE = 20_000, 500, 1.959963984540054
+MAX_STEPS, RESAMPLES = 20_000, 500
+MANY = np.full(8, 10**6)
+"""So many episodes that the interval is the bootstrap's."""
 HAPPY, SAD, NEUTRAL = (EXPRESSIONS.index(name) for name in ("happy", "sad", "neutral"))
 
 
@@ -77,16 +80,11 @@ def slow_intervals(indicators: Floats, weights: Floats, seed: int) -> list[tuple
             residuals = weights * (indicators[:, k] - values[k]) / weights.mean()
             means = np.array([residuals[each].mean() for each in places])
             variances[k] = float(np.mean((means - means.mean()) ** 2)) * (n / (n - block) if n > block else 1.0)
-    worth = {k: values[k] * (1 - values[k]) / max(variances[k], 1e-12) for k in varying}
-    unseen = max([sqrt(n), *(min(n, each) for each in worth.values())])
     found = []
-    for k, value in enumerate(values):
-        if k in worth:
-            low, high = wilson(value, max(min(n, worth[k]), 1.0), students(max(n / block - 1, 2.0)))
-            found.append((value, min(low, value), max(high, value)))
-        else:
-            low, high = wilson(round(value), max(unseen, 1.0), NORMAL_QUANTILE)
-            found.append((round(value), min(low, round(value)), max(high, round(value))))
+    for k in varying:
+        worth = min(n, values[k] * (1 - values[k]) / max(variances[k], 1e-12))
+        low, high = wilson(values[k], max(worth, 1.0), students(max(n / block - 1, 2.0)))
+        found.append((values[k], min(low, values[k]), max(high, values[k])))
     return found
 
 
@@ -110,17 +108,10 @@ SERIES = [
 def test_the_intervals_are_those_of_one_block_after_the_other(steps: int, dwell: float, kinds: int, seed: int) -> None:
     indicators = np.eye(kinds + 1)[states(steps, dwell, kinds, seed)]
     weights = np.random.default_rng(seed + 1).uniform(0.5, 2, steps)
-    found = [dataclasses.astuple(share) for share in shares_with_intervals(indicators, weights, seed)]
-    np.testing.assert_allclose(found, slow_intervals(indicators, weights, seed), rtol=2e-7, atol=1e-12)
-
-
-@pytest.mark.parametrize("steps", [1, 3, 4, 5, 9, 10, 11, 100, 1000])
-def test_the_intervals_of_what_never_changes_are_wilsons_for_the_root_of_the_steps(steps: int) -> None:
-    indicators = np.eye(2)[np.zeros(steps, int)]
-    always, never = shares_with_intervals(indicators, np.ones(steps), 0)
-    square = NORMAL_QUANTILE**2 / max(1.0, sqrt(steps))
-    assert dataclasses.astuple(always) == pytest.approx((1, 1 / (1 + square), 1))
-    assert dataclasses.astuple(never) == pytest.approx((0, 0, square / (1 + square)))
+    shares = shares_with_intervals(indicators, weights, MANY[: kinds + 1], seed)
+    found = [(share.value, share.low, share.high) for share in shares if share.low is not None]
+    wanted = slow_intervals(indicators, weights, seed)
+    np.testing.assert_allclose(np.reshape(found, (-1, 3)), np.reshape(wanted, (-1, 3)), rtol=2e-7, atol=1e-12)
 
 
 LENGTHS = [
@@ -158,11 +149,9 @@ def test_wilsons_interval_as_worked_out_by_hand(
 
 def test_rows_that_last_no_time_count_alike() -> None:
     """A still picture's row has no span, and a window may hold nothing else."""
-    series = np.eye(3)[[0, 0, 1, 0]]
-    for weights in (np.zeros(4), np.ones(4)):
-        found = shares_with_intervals(series, weights, 0)
-        assert [share.value for share in found] == [0.75, 0.25, 0.0]
-        assert found == shares_with_intervals(series, np.full(4, 0.04), 0)
+    found = shares_of(np.array([0, 0, 1, 0], np.int8), np.zeros(4), 0)
+    assert [share.value for share in found] == [0.75, 0.25, 0, 0, 0, 0, 0]
+    assert all(share.low is share.high is None for share in found)
 
 
 @pytest.mark.parametrize("more", [0, 1, 10_000])
@@ -175,14 +164,11 @@ def test_a_series_of_more_than_so_many_steps_is_averaged_into_them(more: int) ->
     total = np.bincount(step, weights)
     rows = [np.bincount(step, weights * (series == k)) / total for k in range(3)]
     assert len(total) == MAX_STEPS
-    found = shares_with_intervals(np.eye(3)[series], weights, 4)
-    averaged = shares_with_intervals(np.stack(rows, axis=1), total, 4)
-    for ours, theirs in zip(found, averaged, strict=True):
-        assert dataclasses.astuple(ours) == pytest.approx(dataclasses.astuple(theirs), rel=1e-9)
-    faces = make_rows(range(steps), 0, expression=series, span=weights)
-    whole = expression_shares(faces, 4)
+    seen = episodes(series.astype(np.int8), weights)
+    averaged = shares_with_intervals(np.stack(rows, axis=1), total, seen[:3], 4)
+    whole = shares_of(series.astype(np.int8), weights, 4)
     for ours, theirs in zip(whole, averaged, strict=False):
-        assert dataclasses.astuple(ours) == pytest.approx(dataclasses.astuple(theirs), rel=1e-9)
+        assert dataclasses.astuple(ours)[:4] == pytest.approx(dataclasses.astuple(theirs)[:4], rel=1e-9)
     assert len(whole) == 7
 
 
@@ -230,11 +216,23 @@ def test_everything_that_is_said_of_a_person() -> None:
         segments=((2.0, 6.0), (7.0, 7.75)),
         thumbnail=b"picture",
     )
-    assert found.shares == expression_shares(rows[rows.usable], 1)
+    voted = rows[rows.usable]
+    shares = shares_of(voted.emotion, voted.span, 1)
+    assert [dataclasses.astuple(share)[:4] for share in found.shares] == [dataclasses.astuple(s)[:4] for s in shares]
+    # Of 4.75 s in the picture 1.75 s were not measured.
+    assert [share.least for share in found.shares] == pytest.approx([share.value * 3 / 4.75 for share in shares])
+    assert [share.most for share in found.shares] == pytest.approx(
+        [(share.value * 3 + 1.75) / 4.75 for share in shares]
+    )
     assert [share.value for share in found.shares] == pytest.approx([0, 0, 0, 1 / 3, 0.5, 0, 1 / 6])
-    # Of six rows: one with 0.4 and 0.1, five with 0.7 and 0.05.
-    expected = [0.35, 0.35, 0.35, 0.1 + 2.1 + 0.1, 0.4 + 0.7 + 0.2, 0.35, 0.1 + 0.7 + 0.2]
-    assert found.mean_posterior == pytest.approx([each / 6 for each in expected])
+    # Of 3 s: half a second with 0.4 and 0.1, the rest with 0.7 and 0.05.
+    other = 0.5 * 0.1 + 2.5 * 0.05
+    happy = 0.5 * 0.1 + 1.0 * 0.7 + 1.5 * 0.05
+    sad = 0.5 * 0.4 + 1.0 * 0.7 + 1.5 * 0.05
+    neutral = 0.5 * 0.1 + 0.5 * 0.7 + 2.0 * 0.05
+    assert found.mean_posterior == pytest.approx(
+        [each / 3 for each in (other, other, other, happy, sad, other, neutral)]
+    )
 
 
 def test_nothing_is_said_of_somebody_who_was_not_there() -> None:
@@ -263,14 +261,14 @@ def test_each_window_has_the_statistics_of_what_lies_inside_it_and_the_analysed_
             segments=((2.0, 2.5),),
         ),
         Person(
-            *(1, "Person 1", (4,), 2.75, 5.125, 2.375, 4, 2, (0, 0, 0, 0, 2, 0, 0), (0, 0, 0, 0, 1, 0, 0), (), ()),
+            *(1, "Person 1", (4,), 2.75, 5.125, 2.375, 3, 1, (0, 0, 0, 0, 1, 0, 0), (0, 0, 0, 0, 1, 0, 0), (), ()),
             *(1.25, 0.25),
             unmeasured={**dict.fromkeys(UNMEASURED, 0.0), "blurred": 1.0, "turned": 0.125}
             | {"not_decoded": 0.0, "not_visible": 0.0},
             segments=((2.75, 5.125),),
         ),
         Person(
-            *(1, "Person 1", (9,), 7.25, 7.75, 0.5, 2, 1, (0, 0, 0, 1, 0, 0, 0), (0, 0, 0, 1, 0, 0, 0), (), (), 0.25),
+            *(1, "Person 1", (9,), 7.25, 7.75, 0.5, 1, 0, (0,) * 7, (0,) * 7, (), (), 0.25),
             0.0,
             unmeasured={**dict.fromkeys(UNMEASURED, 0.0), "lying": 0.25, "not_decoded": 0.0, "not_visible": 2.25},
             segments=((7.25, 7.75),),
@@ -283,13 +281,19 @@ def test_each_window_has_the_statistics_of_what_lies_inside_it_and_the_analysed_
 
 def test_a_window_ends_before_the_row_that_begins_where_it_ends() -> None:
     rows = make_rows(range(4), 0, rate=1, span=1.0)
-    assert (within(rows, 1.0, 3.0).time.tolist(), within(rows, 1.0, 3.0).span.tolist()) == ([1.0, 2.0], [1.0, 1.0])
+    assert (within(rows, 1.0, 3.0)[0].time.tolist(), within(rows, 1.0, 3.0)[0].span.tolist()) == (
+        [1.0, 2.0],
+        [1.0, 1.0],
+    )
     points = make_rows(range(4), 0, rate=1, span=0.0)
-    assert (within(points, 1.0, 3.0).time.tolist(), within(points, 1.0, 3.0).span.tolist()) == ([1.0, 2.0], [0.0, 0.0])
+    assert (within(points, 1.0, 3.0)[0].time.tolist(), within(points, 1.0, 3.0)[0].span.tolist()) == (
+        [1.0, 2.0],
+        [0.0, 0.0],
+    )
     mixed = make_rows(range(4), 0, rate=1, span=[1.0, 0.0, 0.5, 1.0])
-    assert within(mixed, 0.5, 2.25).time.tolist() == [0.5, 1.0, 2.0]
-    assert within(mixed, 0.5, 2.25).span.tolist() == [0.5, 0.0, 0.25]
-    assert within(mixed, 0.5, 2.25).frame.tolist() == [0, 1, 2]
+    assert within(mixed, 0.5, 2.25)[0].time.tolist() == [0.5, 1.0, 2.0]
+    assert within(mixed, 0.5, 2.25)[0].span.tolist() == [0.5, 0.0, 0.25]
+    assert within(mixed, 0.5, 2.25)[0].frame.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

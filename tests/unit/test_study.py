@@ -60,7 +60,8 @@ def test_a_row_is_a_video_and_a_person(folder: Path) -> None:
     assert (first["frames"], first["frames_measured"], first["frames_certain"], first["unsure"]) == (100, 90, 90, 0.0)
     assert first["unmeasured_turned"] == pytest.approx(0.4)
     share = person.shares[HAPPY]
-    assert (first["share_happy"], first["share_happy_low"], first["share_happy_high"]) == dataclasses.astuple(share)
+    told = [first[f"share_happy{end}"] for end in ("", "_low", "_high", "_episodes", "_least", "_most")]
+    assert tuple(told) == dataclasses.astuple(share)
     assert first["mean_happy"] == person.mean_posterior[HAPPY]
     assert first["models"] == f"retinaface-mobilenet025 {'ab' * 32}; expression-net {'cd' * 32}"
     for row in (first, second):
@@ -117,7 +118,7 @@ def test_parquet_is_the_table(folder: Path) -> None:
     rows = tidy_rows([video(folder, name="=cmd()\udce9")])
     found = pq.read_table(pa.BufferReader(tidy_parquet(rows)))
     assert found.equals(rows)
-    assert found.schema.metadata[b"visagram.study"] == b"1.2"
+    assert found.schema.metadata[b"visagram.study"] == b"1.3"
     assert found["video"][0].as_py() == "=cmd()?"
 
 
@@ -131,13 +132,17 @@ def test_units_are_what_is_compared(folder: Path) -> None:
     rows = tidy_rows(videos)
     found, notes = units(rows)
     assert {(u.group, u.participant) for u in found} == {("film", "ada"), ("call", "bob"), ("call", "(video v3)")}
-    assert [u.measured for u in found[:2]] == [pytest.approx(3.6), pytest.approx(2.0)]
-    assert notes == [
+    # Of ada and bob the person who was measured longest; of nobody in particular, both.
+    assert [u.measured for u in found] == [pytest.approx(each) for each in (3.6, 3.6, 3.6, 2.0)]
+    assert [note.partition(":")[0] for note in notes] == [
         "1 video without a condition left out.",
         "1 video without a participant taken for participants of their own.",
+        "In 2 videos several people were seen",
+        "In talk.mp4 somebody else was measured at least half as long. Name the participant there to be sure.",
     ]
-    film = compare(found).groups[0]
-    assert film.values[0][HAPPY] == pytest.approx(1 / 3 * 3.6 / 5.6)
+    film, call = compare(found).groups
+    assert film.values[0][HAPPY] == pytest.approx(1 / 3)
+    assert call.values[0][HAPPY] == pytest.approx(1 / 3 * 3.6 / 5.6)
     tagged, _ = units(rows, "tag")
     assert {u.group for u in tagged} == {"pilot", "long"}
     people, notes = units(rows, "participant")
@@ -168,10 +173,11 @@ def test_still_pictures_count_alike(tmp_path: Path) -> None:
 
 def test_a_row_across_an_edge_counts_for_what_lies_inside() -> None:
     rows = make_rows(range(10), 0, rate=10)
-    inside = within(rows, 0.25, 0.55)
+    inside, begun = within(rows, 0.25, 0.55)
     np.testing.assert_allclose(inside.time, [0.25, 0.3, 0.4, 0.5])
+    assert begun.tolist() == [False, True, True, True], "as a frame it belongs to the window in which it begins"
     np.testing.assert_allclose(inside.span, [0.05, 0.1, 0.1, 0.05])
-    assert len(within(rows, 5.0, 6.0)) == len(within(rows, 0.5, 0.5)) == 0
+    assert len(within(rows, 5.0, 6.0)[0]) == len(within(rows, 0.5, 0.5)[0]) == 0
 
 
 @settings(deadline=None)
@@ -191,6 +197,10 @@ def test_adjacent_windows_share_out_the_time(edges: list[float], seed: int) -> N
     assert sum(part.measured for part in parts) == pytest.approx(whole.measured)
     assert sum(part.unsure for part in parts) == pytest.approx(whole.unsure)
     assert sum(part.screen_time for part in parts) == pytest.approx(whole.screen_time)
+    for name in ("frames_seen", "frames_usable"):
+        assert sum(getattr(part, name) for part in parts) == getattr(whole, name)
+    for name in ("emotion_counts", "certain_counts"):
+        assert np.sum([getattr(part, name) for part in parts], axis=0).tolist() == list(getattr(whole, name))
     for reason in whole.unmeasured:
         assert sum(part.unmeasured[reason] for part in parts) == pytest.approx(whole.unmeasured[reason], abs=1e-6)
     for part, window in zip(parts, windows, strict=True):

@@ -22,10 +22,14 @@ MEANS = (0.1, 0.1, 0.1, 0.2, 0.1, 0.1, 0.3)
 
 def row(video: str = "v1", **changes: Any) -> dict[str, Any]:
     found = {"video_id": video, "participant": "ada", "condition": "film", "tags": "", "window": None, "models": "m ab"}
-    found |= {"analysed": 10.0, "measured": 5.0, "frames_measured": 50}
+    found |= {"video": video, "person": 1, "person_name": "Person 1"}
+    found |= {"still": False, "analysed": 10.0, "measured": 5.0, "frames_measured": 50}
     found |= {f"share_{name}": value for name, value in zip(EXPRESSIONS, SHARES, strict=True)}
     found |= {f"mean_{name}": value for name, value in zip(EXPRESSIONS, MEANS, strict=True)}
     return found | changes
+
+
+NOTHING = {f"share_{name}": None for name in EXPRESSIONS}
 
 
 def of(*rows: dict[str, Any], **by: Any) -> tuple[list[Unit], list[str]]:
@@ -39,11 +43,11 @@ def test_a_row_is_a_unit_of_its_condition() -> None:
 
 
 def test_rows_without_a_measure_are_left_out_in_silence() -> None:
-    rows = [row("v1", frames_measured=0), row("v2", measured=0.0), row("v3", measured=2.0), row("v4", window="w")]
+    rows = [row("v1", **NOTHING), row("v2", measured=0.0), row("v3", measured=2.0), row("v4", window="w")]
     assert of(*rows) == ([Unit("film", "ada", SHARES, 2.0)], [])
     assert of(*rows, window="w") == ([Unit("film", "ada", SHARES, 5.0)], [])
     # Pictures last no time and count alike.
-    assert of(row(measured=0.0, analysed=0.0)) == ([Unit("film", "ada", SHARES, 1.0)], [])
+    assert of(row(measured=0.04, still=True)) == ([Unit("film", "ada", SHARES, 1.0, still=True)], [])
 
 
 def test_rows_without_a_group_are_counted_as_videos() -> None:
@@ -58,6 +62,31 @@ def test_rows_without_a_participant_are_their_own() -> None:
     found, notes = of(row("v1", participant=""), row("v1", participant=""), row("v2", participant=""), row("v3"))
     assert [unit.participant for unit in found] == ["(video v1)", "(video v1)", "(video v2)", "ada"]
     assert notes == ["2 videos without a participant taken for participants of their own."]
+
+
+def test_bystanders_are_not_the_participant() -> None:
+    rows = [row(person=1, measured=2.0), row(person=2, measured=9.0), row(person=3, measured=1.0)]
+    assert of(*rows) == (
+        [Unit("film", "ada", SHARES, 9.0)],
+        [
+            "In 1 video several people were seen: whoever was measured longest, or is named like the participant, "
+            "counts as the participant, and nobody else."
+        ],
+    )
+    # The same person in a window of the video, however short.
+    windows = [row(person=1, measured=3.0, window="w"), row(person=2, measured=1.0, window="w")]
+    assert of(*rows, *windows, window="w")[0] == [Unit("film", "ada", SHARES, 1.0)]
+    named = [*rows[:2], row(person=3, measured=1.0, person_name="ada")]
+    assert of(*named)[0] == [Unit("film", "ada", SHARES, 1.0)]
+    # A video without a participant counts with all its people, and so do videos that are the unit themselves.
+    assert len(of(*({**each, "participant": ""} for each in rows))[0]) == len(of(*rows, by="participant")[0]) == 3
+
+
+def test_a_close_choice_of_the_participant_is_told() -> None:
+    found, notes = of(row(person=1, measured=5.0), row(person=2, measured=4.0))
+    assert [unit.measured for unit in found] == [5.0]
+    assert notes[1] == "In v1 somebody else was measured at least half as long. Name the participant there to be sure."
+    assert len(of(row(person=1, measured=5.0), row(person=2, measured=4.0, person_name="ada"))[1]) == 1
 
 
 def test_every_tag_is_a_group() -> None:
@@ -88,7 +117,7 @@ def test_other_models_are_warned_of_first() -> None:
         row("v2", models=f"{common}; {long}", participant=""),
         row("v3", models=f"{common}; {long}"),
         row("v3", models=f"{common}; {long}"),
-        row("v4", models="never counted", frames_measured=0),
+        row("v4", models="never counted", **NOTHING),
         row("v5", models="never counted", condition=""),
     ]
     notes = of(*rows)[1]
@@ -132,15 +161,29 @@ def test_the_columns_and_their_kinds() -> None:
         "models",
     ]
     assert [name for name, kind in kinds.items() if kind == "string"] == texts
-    assert [name for name, kind in kinds.items() if kind == "int64"] == ["frames", "frames_measured", "frames_certain"]
+    assert [name for name, kind in kinds.items() if kind == "int64"] == [
+        *("frames", "frames_measured", "frames_certain"),
+        *(f"share_{name}_episodes" for name in EXPRESSIONS),
+    ]
     assert [name for name, kind in kinds.items() if kind == "int32"] == ["person"]
     reasons = ("too_small", "blurred", "turned", "cut_off", "lying", "not_decoded", "not_visible")
     assert list(kinds) == [
         *texts[:7],
-        *("window_start", "window_end", "person", "person_name", "analysed", "screen_time", "measured", "unsure"),
+        *(
+            "window_start",
+            "window_end",
+            "person",
+            "person_name",
+            "still",
+            "analysed",
+            "screen_time",
+            "measured",
+            "unsure",
+        ),
         *(f"unmeasured_{reason}" for reason in reasons),
         *("frames", "frames_measured", "frames_certain"),
-        *(f"share_{name}{end}" for name in EXPRESSIONS for end in ("", "_low", "_high")),
+        *(f"share_{name}{end}" for name in EXPRESSIONS for end in ("", "_low", "_high", "_least", "_most")),
+        *(f"share_{name}_episodes" for name in EXPRESSIONS),
         *(f"mean_{name}" for name in EXPRESSIONS),
         "models",
     ]
@@ -154,12 +197,14 @@ def test_every_field_of_a_row(folder: Path) -> None:
     head = {"video_id": "v1", "video": "a?", "content_id": VIDEO_ID, "participant": "ada", "condition": "film"}
     head |= {"tags": "x; y", "person": 1, "person_name": "Person 1"}
     head |= {"models": f"retinaface-mobilenet025 {'ab' * 32}; expression-net {'cd' * 32}"}
+    head |= {"still": False}
     expected = head | {"window": None, "window_start": None, "window_end": None, "analysed": 4.0}
     expected |= {"screen_time": 4.0, "measured": 3.6, "unsure": 0.4, "frames": 100, "frames_measured": 90}
     expected |= {"frames_certain": 80, **{f"unmeasured_{name}": value for name, value in person.unmeasured.items()}}
     for name, share, mean in zip(EXPRESSIONS, person.shares, person.mean_posterior, strict=True):
         expected |= {f"share_{name}": share.value, f"share_{name}_low": share.low, f"share_{name}_high": share.high}
-        expected |= {f"mean_{name}": mean}
+        expected |= {f"share_{name}_least": share.least, f"share_{name}_most": share.most}
+        expected |= {f"share_{name}_episodes": share.episodes, f"mean_{name}": mean}
     assert whole == pytest.approx(expected)
     expected = {"window": "w", "window_start": 0.0, "window_end": 0.4, "analysed": 0.4, "screen_time": 0.4}
     expected |= {"measured": 0.4, "unsure": 0.4, "frames": 10, "frames_measured": 10, "frames_certain": 0}

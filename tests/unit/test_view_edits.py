@@ -23,8 +23,9 @@ LINKED = ("observations.parquet", "moments.json", "tiles/0.bin", "tiles/index.js
 
 
 def mixed(seed: int | None) -> Report:
-    """One person whose expression changes without a rule, so that intervals depend on the seed."""
-    labels = np.random.default_rng(0).integers(0, 7, 200).tolist()
+    """One person whose expression changes after stretches of very different lengths, so that intervals are the
+    bootstrap's and depend on the seed."""
+    labels = ([*[3] * 5, *[6] * 5] * 5 + [3] * 50) * 2
     report = report_of(observations(1, range(200), labels), video_facts(frames=200))
     return dataclasses.replace(report, settings={"start": 0.0, "seed": seed})
 

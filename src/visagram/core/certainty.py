@@ -26,11 +26,11 @@ class Certainty(NamedTuple):
     unsure: float
 
 
-def certainty(rows: Observations, below: Below) -> Certainty:
-    """What of `rows` is certain. below: as in `unsure`."""
+def certainty(rows: Observations, below: Below, counted: NDArray[np.bool_] | None = None) -> Certainty:
+    """What of `rows` is certain. below: as in `unsure`. counted: (n,) which of them count as frames, all if None."""
     usable = rows.usable
     doubtful = unsure(rows, below) & usable
-    best = rows.emotion[usable & ~doubtful]
+    best = rows.emotion[usable & ~doubtful & (True if counted is None else counted)]
     counts = np.bincount(best, minlength=len(EXPRESSIONS))
     return Certainty(tuple(int(count) for count in counts), float(rows.span[doubtful].sum()))
 

@@ -15,31 +15,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visagram.core.difference import CONFIDENCE, NOTHING, Two, bound, estimate, exchanged, least_p
 from visagram.core.types import EXPRESSIONS
 
 MEASURES = {"share": "share of measured time", "mean_posterior": "mean posterior"}
-CONFIDENCE = 0.95
+LEAST = 2.0
+"""Seconds that must have been measured of a participant in a group: one second must not count like ten minutes."""
+LEVEL = 0.05
 RARE, FEW = 0.05, 10
 """Below this mean, and with fewer participants than this, the interval of a mean is known to be too narrow."""
+NAMED = 5
+"""Participants that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What was measured of one participant in one group, or of a part of it (a video, a person, a window).
+    """What was measured of one participant in one group, or of a part of it (a video, a window).
 
-    values: one per expression, in 0..1. measured: seconds, the part's weight.
+    values: one per expression, in 0..1. measured: seconds, the part's weight. still: a picture, which lasts no time;
+    then `measured` only says how much it counts.
     """
 
     group: str
     participant: str
     values: tuple[float, ...]
     measured: float
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Mean over the participants of a group with its 95 % interval; both bounds are None where there is no spread to
-    tell them from: one participant, or the same value in all. deviation: standard deviation between participants."""
+    """Mean over the participants of a group with its 95 % interval; both bounds are None for one participant. Where all
+    have the same value they are bounds and no interval (`difference.bound`). deviation: standard deviation between
+    participants."""
 
     expression: str
     value: float
@@ -65,10 +73,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean of `second` minus that of `first`, over the participants used. What cannot be computed is None.
+    """Mean of `second` minus that of `first`: the difference of the means of both groups. What cannot be computed is
+    None.
 
-    test: 'paired t', 'Welch t' or '' (too few participants). n: participants, of each group for Welch and pairs
-    otherwise. effect: Hedges' g, in standard deviations. p_holm: `p` corrected for the seven expressions.
+    test: 'paired t' (all are in both), 'Welch t' (nobody is), 'GEE' (some are), 'exact' (no spread at all) or '' (too
+    few participants). n: participants of each group, or pairs. effect: Hedges' g, in standard deviations. p_holm: `p`
+    corrected for the seven expressions of the pair. p_family: by exchanges instead of a distribution, corrected for
+    all differences of the comparison. p_equivalent: that the difference is as large as the declared smallest one or
+    larger (two one-sided tests), corrected for all of them; None where none was declared.
     """
 
     first: str
@@ -80,65 +92,138 @@ class Difference:
     effect: float | None
     p: float | None
     p_holm: float | None
+    p_family: float | None
+    p_equivalent: float | None
     test: str
     n: tuple[int, ...]
+
+    @property
+    def turned(self) -> Difference:
+        """Of `first` minus `second`."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        effect = None if self.effect is None else -self.effect
+        return dataclasses.replace(
+            self,
+            first=self.second,
+            second=self.first,
+            value=-self.value,
+            low=low,
+            high=high,
+            effect=effect,
+            n=self.n[::-1],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """groups: in the order in which they first came. differences: each pair of groups, each expression. notes: what a
-    reader has to know of these data."""
+    reader has to know of these data. unit: 'participant' or 'video'. least: seconds; whoever was measured for less is
+    not in it. smallest: the smallest difference of interest that was declared, in 0..1."""
 
     measure: str
     groups: tuple[Group, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+    unit: str = "participant"
+    least: float = LEAST
+    smallest: float | None = None
+
+    @property
+    def headline(self) -> str:
+        """How many of the differences are more than chance explains, in one sentence that says over what that is."""
+        judged = [each for each in self.differences if each.p_family is not None]
+        if not judged:
+            return "No difference can be judged."
+        found = sum(each.p_family < LEVEL for each in judged if each.p_family is not None)
+        number = f"{len(judged)} difference{'s' if len(judged) > 1 else ''}"
+        return (
+            f"{found or 'None'} of the {number} of this comparison {'is' if found == 1 else 'are'} more than chance "
+            f"explains, over all of them together (family-wise p below {LEVEL})."
+        )
 
     @property
     def method(self) -> str:
-        return METHOD
+        return method(self.unit, self.least, self.smallest)
 
 
-METHOD = (
-    "The unit is the participant: several videos or people of one participant in a condition were averaged first, "
-    "weighted by measured time. Means are over participants; their 95 % intervals are t intervals on the logit scale "
-    "(delta method; Korn and Graubard 1998), which stay within 0 and 100 %. Differences were tested with the paired t "
-    "test where at least half of the participants of the smaller condition appear in both (and on those alone), and "
-    "with Welch's t test otherwise; their 95 % intervals belong to these tests. Effect sizes are Hedges' g (with the "
-    "mean of both standard deviations for pairs, the pooled one otherwise; Lakens 2013). P values are corrected for "
-    "the seven expressions of one comparison (Holm 1979), not for the number of comparisons. The seven shares of a "
-    "participant add up to one, so their differences are not independent of each other."
-)
+def method(unit: str = "participant", least: float = LEAST, smallest: float | None = None) -> str:
+    """How a comparison is computed, for a paper."""
+    if unit == "participant":
+        whole = (
+            "The unit is the participant: several videos of one participant in a condition were averaged first, "
+            "weighted by measured time; where several people were seen in a participant's video, the one measured "
+            "longest is the participant."
+        )
+    else:
+        whole = (
+            "Participants were compared with each other, so the unit is the video: the people in a video were averaged "
+            "first, weighted by measured time. What is said holds for these participants: the videos of one are no "
+            "sample of people."
+        )
+    text = (
+        f"{whole} Only {unit}s with at least {least:g} s of measured time in a condition count. Means are over "
+        f"{unit}s; their 95 % intervals are t intervals on the logit scale (delta method; Korn and Graubard 1998), "
+        "which stay within 0 and 100 %. Each difference is the difference of these means. Its standard error comes "
+        f"from generalised estimating equations with an independent working correlation, {unit}s as clusters and the "
+        "bias-reduced variance CR2 (Liang and Zeger 1986; Bell and McCaffrey 2002), with Satterthwaite's degrees of "
+        f"freedom: the paired t test where all {unit}s appear in both conditions, Welch's t test where none does. 95 % "
+        f"intervals belong to these tests. Where no two {unit}s differ, bounds that hold for any distribution stand in "
+        "their place, and the test is exact. Effect sizes are Hedges' g (with the mean of both standard deviations for "
+        "pairs, the pooled one otherwise; Lakens 2013). P values are given by themselves, corrected for the seven "
+        "expressions of a pair (Holm 1979), and family-wise over all differences of the comparison: by exchanging "
+        f"conditions within and between {unit}s, the largest statistic of the seven expressions (Westfall and Young "
+        f"1993), times the number of pairs of conditions. The seven shares of a {unit} add up to one, so their "
+        "differences are not independent of each other."
+    )
+    if smallest is not None:
+        text += (
+            f" Differences were tested for equivalence within {100 * smallest:g} percentage points, which was declared "
+            "beforehand (two one-sided tests, Schuirmann 1987; corrected for all differences, Holm 1979)."
+        )
+    return text
 
 
-def compare(units: Iterable[Unit], measure: str = "share") -> Comparison:
-    """Every group's mean of each expression, and every pair of groups' difference. measure: a key of `MEASURES`.
-
-    Units without measured time are left out.
+def compare(
+    units: Iterable[Unit],
+    measure: str = "share",
+    *,
+    unit: str = "participant",
+    least: float = LEAST,
+    smallest: float | None = None,
+    contrasts: Sequence[tuple[str, str]] = (),
+    seed: int = 0,
+) -> Comparison:
+    """Every group's mean of each expression, and every pair of groups' difference. measure: a key of `MEASURES`. least,
+    smallest: as in `Comparison`. contrasts: only these pairs, by name; all where there are none. seed: of the exchanges
+    where there are too many to make them all.
 
     The interval of a mean m with standard error s is logit(m) -+ t * s / (m * (1 - m)), transformed back: for n from 5
     to 30 and shares spread as a beta distribution around 10 % to 50 % it holds the truth in 84 % to 97 % of studies,
     where the plain t interval falls to 73 % and leaves the range of shares. Rare expressions of few participants stay
     too narrow with every method that knows nothing but the data; `notes` says so.
     """
-    groups = _groups(units)
-    differences: list[Difference] = []
-    notes = [f"{g.name}: one participant, so there is no interval." for g in groups if g.n == 1]
-    for first, second in combinations(groups, 2):
-        found, note = _differences(first, second)
+    groups, notes = _groups(units, unit, least)
+    notes += [f"{g.name}: one {unit}, so there is no interval." for g in groups if g.n == 1]
+    by_name = {group.name: group for group in groups}
+    planned = [(by_name[a], by_name[b]) for a, b in contrasts if a in by_name and b in by_name]
+    pairs, differences = planned if contrasts else list(combinations(groups, 2)), []
+    for first, second in pairs:
+        found, note = _differences(first, second, len(pairs), unit, seed)
         differences += found
-        notes += [note] if note else []
+        notes += note
+    differences = _equivalent(differences, groups, smallest)
     rare = [g.name for g in groups if 1 < g.n < FEW and any(0 < m.value < RARE for m in g.means)]
     if rare:
         notes.append(
-            f"{', '.join(rare)}: fewer than {FEW} participants, so the intervals of expressions below "
+            f"{', '.join(rare)}: fewer than {FEW} {unit}s, so the intervals of expressions below "
             f"{RARE:.0%} are too narrow."
         )
-    return Comparison(measure, tuple(groups), tuple(differences), tuple(notes))
+    return Comparison(measure, tuple(groups), tuple(differences), tuple(notes), unit, least, smallest)
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """{measure, measure_label, confidence, groups, differences, notes, method} in JSON types."""
+    """{measure, measure_label, confidence, unit, least, smallest, groups, differences, headline, notes, method} in JSON
+    types."""
     groups = []
     for group in comparison.groups:
         values = [dict(zip(EXPRESSIONS, row, strict=True)) for row in group.values]
@@ -150,20 +235,26 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "measure": comparison.measure,
         "measure_label": MEASURES[comparison.measure],
         "confidence": CONFIDENCE,
+        "unit": comparison.unit,
+        "least": comparison.least,
+        "smallest": comparison.smallest,
         "groups": groups,
         "differences": [dataclasses.asdict(d) | {"n": list(d.n)} for d in comparison.differences],
+        "headline": comparison.headline,
         "notes": list(comparison.notes),
         "method": comparison.method,
     }
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """95 % interval of the mean of shares (n,) in 0..1; None where they do not differ."""
+    """95 % interval of the mean of shares (n,) in 0..1, or bounds where they do not differ; None for one."""
     from scipy.stats import t
 
     n, mean = len(values), float(values.mean())
-    if n < 2 or np.ptp(values) < 1e-12:
+    if n < 2:
         return None
+    if np.ptp(values) < NOTHING:
+        return bound(mean, n, 0.0, 1.0)
     error = float(values.std(ddof=1)) / np.sqrt(n)
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error / (mean * (1 - mean))
     logit = np.log(mean / (1 - mean))
@@ -183,19 +274,34 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def _groups(units: Iterable[Unit]) -> list[Group]:
+def _groups(units: Iterable[Unit], unit: str, least: float) -> tuple[list[Group], list[str]]:
+    """Groups of those who were measured for long enough, and notes on those who were not."""
     parts: dict[str, dict[str, list[Unit]]] = {}
-    for unit in units:
-        if unit.measured > 0 and unit.values:
-            parts.setdefault(unit.group, {}).setdefault(unit.participant, []).append(unit)
-    return [_group(name, people) for name, people in parts.items()]
+    for each in units:
+        if each.measured > 0 and each.values:
+            parts.setdefault(each.group, {}).setdefault(each.participant, []).append(each)
+    groups, notes = [], []
+    for name, people in parts.items():
+        short = sorted(p for p, theirs in people.items() if not _long(theirs, least))
+        if short:
+            who = ", ".join(short[:NAMED]) + (f" and {len(short) - NAMED} more" if len(short) > NAMED else "")
+            some = f"1 {unit}" if len(short) == 1 else f"{len(short)} {unit}s"
+            notes.append(f"{name}: {some} measured for less than {least:g} s left out ({who}).")
+        kept = {p: theirs for p, theirs in people.items() if p not in short}
+        if kept:
+            groups.append(_group(name, kept))
+    return groups, notes
+
+
+def _long(units: Sequence[Unit], least: float) -> bool:
+    return any(each.still for each in units) or sum(each.measured for each in units) >= least - 1e-9
 
 
 def _group(name: str, people: dict[str, list[Unit]]) -> Group:
     order = sorted(people)
     rows = [np.average([u.values for u in people[p]], axis=0, weights=[u.measured for u in people[p]]) for p in order]
     values = np.clip(np.array(rows, np.float64), 0.0, 1.0)
-    seconds = sum(unit.measured for units in people.values() for unit in units)
+    seconds = sum(each.measured for units in people.values() for each in units)
     means = []
     for k, expression in enumerate(EXPRESSIONS):
         low, high = mean_interval(values[:, k]) or (None, None)
@@ -204,59 +310,106 @@ def _group(name: str, people: dict[str, list[Unit]]) -> Group:
     return Group(name, tuple(order), tuple(tuple(row) for row in values.tolist()), tuple(means), seconds)
 
 
-def _differences(first: Group, second: Group) -> tuple[list[Difference], str]:
-    """Those of one pair of groups, and what is to say of it."""
-    one, other = np.array(first.values), np.array(second.values)
+def _two(first: Group, second: Group) -> Two:
     both = sorted(set(first.participants) & set(second.participants))
-    paired = len(both) >= 2 and 2 * len(both) >= min(first.n, second.n)
-    note = ""
-    if paired:
-        one = one[[first.participants.index(p) for p in both]]
-        other = other[[second.participants.index(p) for p in both]]
-        left = first.n + second.n - 2 * len(both)
-        note = f"{left} who appear in only one of them are left out of the differences" if left else ""
-    elif both:
-        note = f"{len(both)} who appear in both are treated as different participants"
-    found = [_difference(first.name, second.name, k, one[:, k], other[:, k], paired) for k in range(len(EXPRESSIONS))]
-    corrected = holm([d.p for d in found])
-    found = [dataclasses.replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)]
-    return found, f"{first.name} and {second.name}: {note}." if note else ""
+    ordered = []
+    for group in (first, second):
+        rows = dict(zip(group.participants, group.values, strict=True))
+        ordered.append(np.array([rows[p] for p in [*both, *sorted(rows.keys() - set(both))]]))
+    return Two(ordered[0], ordered[1], len(both))
 
 
-def _difference(
-    first: str, second: str, k: int, one: NDArray[np.float64], other: NDArray[np.float64], paired: bool
-) -> Difference:
-    n = (len(one),) if paired else (len(one), len(other))
-    value = float(other.mean() - one.mean())
-    plain = Difference(first, second, EXPRESSIONS[k], value, None, None, None, None, None, "", n)
+def _differences(first: Group, second: Group, pairs: int, unit: str, seed: int) -> tuple[list[Difference], list[str]]:
+    """Those of one of so many pairs of groups, and what is to say of it."""
+    two, name = _two(first, second), f"{first.name} and {second.name}"
+    n = (first.n,) if two.paired else (first.n, second.n)
+    values = [other.value - one.value for one, other in zip(first.means, second.means, strict=True)]
+    plain = [
+        Difference(first.name, second.name, expression, value, None, None, None, None, None, None, None, "", n)
+        for expression, value in zip(EXPRESSIONS, values, strict=True)
+    ]
     if min(n) < 2:
-        return plain
-    spreads = one.var(ddof=1), other.var(ddof=1)
-    if paired:
-        error, freedom = float((other - one).std(ddof=1)) / np.sqrt(n[0]), float(n[0] - 1)
-        scale, weight = float(np.sqrt(spreads[0]) + np.sqrt(spreads[1])) / 2, freedom
-    else:
-        parts = [spread / number for spread, number in zip(spreads, n, strict=True)]
-        error = float(np.sqrt(sum(parts)))
-        below = sum(part**2 / (number - 1) for part, number in zip(parts, n, strict=True))
-        freedom = float(sum(parts) ** 2 / below) if below > 0 else 0.0
-        weight = float(sum(n) - 2)
-        pooled = sum((number - 1) * spread for spread, number in zip(spreads, n, strict=True)) / weight
-        scale = float(np.sqrt(pooled))
-    # Rounding leaves a trace of spread where all are equal.
-    if error < 1e-12:
-        return plain
+        return plain, []
+    notes = []
+    if two.both and not two.paired:
+        alone = first.n + second.n - 2 * two.both
+        notes.append(f"{name}: {two.both} appear in both and {alone} in one of them; all count (GEE).")
+    if min(n) == 2:
+        notes.append(f"{name}: two {unit}s tell no effect size, whose correction needs more.")
+    if pairs * least_p(two) >= LEVEL:
+        notes.append(f"{name}: too few {unit}s for any difference to be told from chance, however large it is.")
+    tests, (alone_p, together, _) = estimate(two), exchanged(two, seed)
+    found = []
+    for k, each in enumerate(plain):
+        one, other = two.one[:, k], two.other[:, k]
+        if tests.error[k] > NOTHING:
+            each = _tested(each, one, other, float(tests.error[k]), float(tests.freedom[k]), two)
+        else:
+            low, high = _bounds(one, other, two.paired)
+            each = dataclasses.replace(each, low=low, high=high)
+            if abs(each.value) > NOTHING:
+                each = dataclasses.replace(each, p=float(alone_p[k]), test="exact")
+        judged = bool(each.test)
+        found.append(dataclasses.replace(each, p_family=min(1.0, pairs * float(together[k])) if judged else None))
+    corrected = holm([d.p for d in found])
+    return [dataclasses.replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)], notes
+
+
+def _tested(
+    plain: Difference,
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    error: float,
+    freedom: float,
+    two: Two,
+) -> Difference:
     from scipy.stats import t
 
     half = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    spreads, sizes = (one.var(ddof=1), other.var(ddof=1)), (len(one), len(other))
+    if two.paired:
+        scale, weight = float(np.sqrt(spreads[0]) + np.sqrt(spreads[1])) / 2, sizes[0] - 1.0
+    else:
+        weight = sum(sizes) - 2.0
+        scale = float(np.sqrt(sum((n - 1) * spread for n, spread in zip(sizes, spreads, strict=True)) / weight))
     return dataclasses.replace(
         plain,
-        low=max(-1.0, value - half),
-        high=min(1.0, value + half),
-        effect=value / scale * _small_sample(weight) if scale > 1e-12 and weight > 1 else None,
-        p=float(2 * t.sf(abs(value) / error, freedom)),
-        test="paired t" if paired else "Welch t",
+        low=max(-1.0, plain.value - half),
+        high=min(1.0, plain.value + half),
+        effect=plain.value / scale * _small_sample(weight) if scale > NOTHING and weight > 1 else None,
+        p=float(2 * t.sf(abs(plain.value) / error, freedom)),
+        test="paired t" if two.paired else "GEE" if two.both else "Welch t",
     )
+
+
+def _bounds(one: NDArray[np.float64], other: NDArray[np.float64], paired: bool) -> tuple[float, float]:
+    """Bounds of the difference where nobody differs."""
+    if paired:
+        return bound(float(other.mean() - one.mean()), len(one), -1.0, 1.0)
+    # Each with half of the doubt, so that both hold.
+    doubt = (1 - CONFIDENCE) / 2
+    (low, high), (least, most) = (bound(float(v.mean()), len(v), 0.0, 1.0, doubt) for v in (one, other))
+    return least - high, most - low
+
+
+def _equivalent(differences: list[Difference], groups: Sequence[Group], smallest: float | None) -> list[Difference]:
+    """With p values of equivalence (two one-sided tests; Schuirmann 1987)."""
+    if smallest is None:
+        return differences
+    from scipy.stats import t
+
+    by_name = {group.name: group for group in groups}
+    pairs = {(d.first, d.second) for d in differences if d.test}
+    tests = {pair: estimate(_two(by_name[pair[0]], by_name[pair[1]])) for pair in pairs}
+    raw: list[float | None] = []
+    for each in differences:
+        if each.test in ("", "exact"):
+            raw.append(None)
+            continue
+        k = EXPRESSIONS.index(each.expression)
+        found = tests[each.first, each.second]
+        raw.append(float(t.sf((smallest - abs(each.value)) / found.error[k], found.freedom[k])))
+    return [dataclasses.replace(d, p_equivalent=p) for d, p in zip(differences, holm(raw), strict=True)]
 
 
 def _small_sample(freedom: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ MAX_STEPS = 20_000
 """Longer series are averaged into this many steps first: neighbouring frames add no independent information."""
 NUMBERS_AT_ONCE = 1 << 16
 NORMAL_QUANTILE = 1.959963984540054
+FEWEST = 5
+"""Episodes from which an interval is told: below, none that is short enough to be of use holds what it promises."""
+BRIEF = 0.2
+"""Seconds: a shorter interruption is a model's doubt more often than a face's change."""
 GAP_SECONDS = 0.5
 """A person unseen for longer starts a new visible segment."""
 
@@ -37,18 +42,20 @@ def person_statistics(
     *,
     seed: int,
     unsure_below: Below,
+    counted: NDArray[np.bool_] | None = None,
 ) -> Person:
     """Statistics of one person. seen: their observations in time order, usable or not. analysed: seconds in total.
-    unsure_below: see `certainty.unsure`.
+    unsure_below: see `certainty.unsure`. counted: (n,) which of them count as frames, all if None.
 
     Of somebody who was never seen (which happens within an event window), the first and last time are NaN.
     """
     # Columns that count, not all of them: of somebody who is there for hours a copy of each row is heavy.
     usable = seen.usable
     emotion, span, posterior = seen.emotion[usable], seen.span[usable], seen.posterior[usable]
-    counts = np.bincount(emotion, minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
-    sure = certainty(seen, unsure_below)
-    measured = float(span.sum())
+    counted = np.ones(len(seen), bool) if counted is None else counted
+    counts = np.bincount(seen.emotion[usable & counted], minlength=len(EXPRESSIONS))[: len(EXPRESSIONS)]
+    sure = certainty(seen, unsure_below, counted)
+    measured, visible = float(span.sum()), float(seen.span.sum())
     unmeasured = {reason.label: float(seen.span[seen.reason == reason].sum()) for reason in list(Reason)[1:]}
     unmeasured[NOT_DECODED] = not_decoded
     unmeasured[NOT_VISIBLE] = max(0.0, analysed - measured - sum(unmeasured.values()))
@@ -58,13 +65,13 @@ def person_statistics(
         tracks=tuple(int(t) for t in np.unique(seen.track)),
         first_seen=float(seen.time[0]) if len(seen) else float("nan"),
         last_seen=float(seen.time[-1] + seen.span[-1]) if len(seen) else float("nan"),
-        screen_time=float(seen.span.sum()),
-        frames_seen=len(seen),
-        frames_usable=len(span),
+        screen_time=visible,
+        frames_seen=int(counted.sum()),
+        frames_usable=int(counts.sum()),
         emotion_counts=tuple(int(c) for c in counts),
         certain_counts=sure.counts,
-        shares=shares_of(emotion, span, seed),
-        mean_posterior=tuple(float(p) for p in posterior.mean(axis=0, dtype=np.float64)) if len(span) else (),
+        shares=at_worst(shares_of(emotion, span, seed), measured, visible),
+        mean_posterior=_mean(posterior, span),
         measured=measured,
         unsure=sure.unsure,
         unmeasured=unmeasured,
@@ -90,19 +97,21 @@ def window_statistics(
     found = []
     for window in windows:
         start, end = max(window.start, analysed[0]), min(window.end, analysed[1])
-        inside, seconds = within(seen, start, end), max(0.0, end - start)
-        found.append(person_statistics(id, inside, seconds, 0.0, b"", seed=seed, unsure_below=unsure_below))
+        (inside, begun), seconds = within(seen, start, end), max(0.0, end - start)
+        of_person = (id, inside, seconds, 0.0, b"")
+        found.append(person_statistics(*of_person, seed=seed, unsure_below=unsure_below, counted=begun))
     return tuple(found)
 
 
-def within(rows: Observations, start: float, end: float) -> Observations:
-    """The rows shown between `start` and `end` (seconds); a row that is shown across an edge counts for what lies
-    inside, so that adjacent windows share out its time."""
+def within(rows: Observations, start: float, end: float) -> tuple[Observations, NDArray[np.bool_]]:
+    """The rows shown between `start` and `end` (seconds), and (n,) which of these begin there. A row that is shown
+    across an edge counts for what lies inside, so that adjacent windows share out its time; as a frame it belongs to
+    the window in which it begins."""
     begin, stop = np.maximum(rows.time, start), np.minimum(rows.time + rows.span, end)
     # A still picture's row lasts no time at all.
     inside = (stop > begin) | ((rows.span == 0) & (rows.time >= start) & (rows.time < end))
-    chosen = rows[inside]
-    return chosen.with_columns(time=begin[inside], span=np.maximum(stop - begin, 0.0)[inside])
+    cut = rows[inside].with_columns(time=begin[inside], span=np.maximum(stop - begin, 0.0)[inside])
+    return cut, rows.time[inside] >= start
 
 
 def analysed_range(start: float | None, duration: float) -> tuple[float, float]:
@@ -111,65 +120,146 @@ def analysed_range(start: float | None, duration: float) -> tuple[float, float]:
     return begin, begin + duration
 
 
-def expression_shares(usable: Observations, seed: int) -> tuple[Share, ...]:
-    """Share of measured time under each expression with its 95 % interval; empty when nothing was measured."""
-    return shares_of(usable.emotion, usable.span, seed)
+def at_worst(shares: tuple[Share, ...], measured: float, visible: float) -> tuple[Share, ...]:
+    """The shares with what they would be of all `visible` seconds, had the rest of it shown each never or always."""
+    if visible <= 0:
+        return shares
+    # Rounded: a sum of spans in another order is another number.
+    part = min(1.0, round(measured / visible, 12))
+    return tuple(
+        dataclasses.replace(share, least=share.value * part, most=min(1.0, share.value * part + 1 - part))
+        for share in shares
+    )
+
+
+def _mean(posterior: NDArray[np.float32], span: NDArray[np.float64]) -> tuple[float, ...]:
+    """Mean (7,) of posteriors (n, 7) over the time that each was shown; empty when there are none."""
+    if not len(span):
+        return ()
+    # A still picture's faces count alike. The sum in double precision, but no copy of the posteriors in it.
+    weights = span if span.any() else np.ones(len(span))
+    total = np.einsum("i,ij->j", weights, posterior, dtype=np.float64, casting="same_kind")
+    return tuple(float(p) for p in total / weights.sum())
 
 
 def shares_of(emotion: NDArray[np.int8], span: NDArray[np.float64], seed: int) -> tuple[Share, ...]:
-    """`expression_shares` of faces that were measured. emotion: (n,) index of each one's expression. span: (n,)
-    seconds."""
+    """Share of one person's measured time under each expression; empty when nothing was measured.
+
+    emotion: (n,) index of each measured face's expression, in time order. span: (n,) seconds.
+    """
     if not len(emotion):
         return ()
-    steps = len(emotion)
-    if steps <= MAX_STEPS:
-        indicators = (emotion[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
-        return shares_with_intervals(indicators, span, seed)
-    # One expression at a time, or the hours of a long video would need half a kilobyte a face.
-    edges = _edges(steps)
-    total = np.add.reduceat(span, edges)
-    coarse = [np.add.reduceat(np.where(emotion == k, span, 0.0), edges) / total for k in range(len(EXPRESSIONS))]
-    return shares_with_intervals(np.column_stack(coarse), total, seed)
+    return _shares(np.arange(len(emotion)), emotion, span, episodes(emotion, span), seed)
+
+
+def shares_of_all(
+    frame: NDArray[np.int64],
+    person: NDArray[np.int32],
+    emotion: NDArray[np.int8],
+    span: NDArray[np.float64],
+    seed: int,
+) -> tuple[Share, ...]:
+    """Share of everybody's measured time under each expression; empty when nothing was measured.
+
+    frame, person, emotion, span: (n,) of each measured face, by frame. People who are in the picture together are not
+    independent, and faces of one frame are no series: each frame's seconds are summed over its people first.
+    """
+    if not len(emotion):
+        return ()
+    number = np.cumsum(np.diff(frame, prepend=frame[0]) != 0)
+    order = np.argsort(person, kind="stable")
+    parts = np.flatnonzero(np.diff(person[order])) + 1
+    seen = sum(episodes(emotion[rows], span[rows]) for rows in np.split(order, parts))
+    return _shares(number, emotion, span, np.asarray(seen), seed)
+
+
+def episodes(emotion: NDArray[np.int8], span: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(7,) how often one person began to show each expression. emotion: (n,) of measured faces in time order, n at
+    least 1. span: (n,) seconds. Less than `BRIEF` of something else does not end an episode."""
+    first = np.flatnonzero(np.diff(emotion, prepend=-1))
+    shown = emotion[first]
+    ends = np.cumsum(np.add.reduceat(span, first))
+    begins = np.append(0.0, ends[:-1])
+    found = np.zeros(len(EXPRESSIONS), np.int64)
+    for k in np.unique(shown):
+        (mine,) = np.nonzero(shown == k)
+        # Rounding: a pause of five frames of 0.04 s is one of 0.2 s.
+        found[k] = 1 + np.count_nonzero(begins[mine[1:]] - ends[mine[:-1]] >= BRIEF - 1e-6)
+    return found
+
+
+def _shares(
+    step: NDArray[np.int64],
+    emotion: NDArray[np.int8],
+    span: NDArray[np.float64],
+    seen: NDArray[np.int64],
+    seed: int,
+) -> tuple[Share, ...]:
+    """step: (n,) number of each face's frame, from 0 and ascending. seen: (7,) episodes."""
+    if not span.any():
+        # A still picture's faces count alike; one instant has no long run that an interval could be about.
+        counts = np.bincount(emotion, minlength=len(EXPRESSIONS))
+        return tuple(Share(float(n / len(emotion)), None, None, int(k)) for n, k in zip(counts, seen, strict=True))
+    steps = int(step[-1]) + 1
+    if steps > MAX_STEPS:
+        step, steps = ((step + 1) * MAX_STEPS - 1) // steps, MAX_STEPS
+    cells = step * len(EXPRESSIONS) + emotion
+    seconds = np.bincount(cells, span, steps * len(EXPRESSIONS)).reshape(steps, -1)
+    total = seconds.sum(axis=1)
+    lasting = total > 0
+    return shares_with_intervals(seconds[lasting] / total[lasting, None], total[lasting], seen, seed)
 
 
 def shares_with_intervals(
-    indicators: NDArray[np.float64], weights: NDArray[np.float64], seed: int
+    indicators: NDArray[np.float64], weights: NDArray[np.float64], seen: NDArray[np.int64], seed: int
 ) -> tuple[Share, ...]:
-    """Weighted share of each column of a 0/1 series (n, k) with a 95 % interval for autocorrelated steps.
+    """Weighted share of each column of a series (n, k) in 0..1, with a 95 % interval for the share in the long run of
+    footage like this, from which this is a sample of autocorrelated steps. seen: (k,) episodes of each column.
 
-    The variance of each share comes from the circular block bootstrap (Politis & Romano 1992) with automatic block
-    length (Politis & White 2004, doi 10.1081/ETR-120028836). It says how many independent frames the series is worth,
-    and that number enters Wilson's score interval (1927) with Student's quantile for the number of blocks, which keeps
-    its coverage near 0 and 1, where percentiles of the bootstrap collapse.
+    The wider of two intervals. One comes from the circular block bootstrap (Politis & Romano 1992) with automatic block
+    length (Politis & White 2004, doi 10.1081/ETR-120028836): its variance says how many independent frames the series
+    is worth, and that number enters Wilson's score interval (1927) with Student's quantile for the number of blocks.
+    The other is of an alternating renewal process whose stretches are of exponential length: then the logit of a share
+    that was seen in n episodes has a variance of 2 / n (Cox 1962, Renewal Theory, ch. 7). It holds where a bootstrap of
+    a few blocks collapses, and the bootstrap holds where stretches differ more in length.
+
+    No interval where fewer than `FEWEST` episodes were seen, and where nothing ever changed: no method tells one from
+    data that hold hardly any change.
     """
-    indicators, weights = _coarse(indicators, weights)
-    steps = len(indicators)
-    # Rows that last no time, a still picture's, count alike.
-    weights = weights if weights.any() else np.ones(steps)
     values = weights @ indicators / weights.sum()
     # Told from the series: rounding leaves the mean of ones beside 1.
     varying = np.ptp(indicators, axis=0) > 1e-9
     values = np.where(varying, values, np.round(values))
-    block = max(_block_lengths(indicators[:, varying]), default=max(1, round(np.sqrt(steps))))
+    known = varying & (seen >= FEWEST)
+    bounds = np.full((len(values), 2), np.nan)
+    if known.any():
+        bounds[varying] = _bootstrap_intervals(indicators[:, varying], weights, values[varying], seed)
+        mine, count = values[known], seen[known]
+        half = np.array([_student_quantile(n - 1.0) for n in count]) * np.sqrt(2 / count)
+        # tanh, because it does not overflow.
+        renewal = 0.5 * (1 + np.tanh((np.log(mine / (1 - mine)) + half * [[-1.0], [1.0]]) / 2))
+        bounds[known, 0] = np.minimum(np.minimum(bounds[known, 0], renewal[0]), mine)
+        bounds[known, 1] = np.maximum(np.maximum(bounds[known, 1], renewal[1]), mine)
+    told = zip(bounds.tolist(), known, strict=True)
+    ends = [(low, high) if has_one else (None, None) for (low, high), has_one in told]
+    return tuple(
+        Share(float(value), low, high, int(count)) for value, (low, high), count in zip(values, ends, seen, strict=True)
+    )
+
+
+def _bootstrap_intervals(
+    indicators: NDArray[np.float64], weights: NDArray[np.float64], values: NDArray[np.float64], seed: int
+) -> NDArray[np.float64]:
+    """(k, 2) bounds of the weighted shares (k,) of columns (n, k) that all vary."""
+    steps = len(indicators)
     # Three times the length that minimises the variance's squared error: what matters for coverage is its bias, which
     # falls with the length, and Student's quantile pays for the fewer blocks.
-    block = min(3 * block, max(1, steps // 5))
-    variances = np.zeros(len(values))
-    if varying.any():
-        random = np.random.default_rng(seed)
-        variances[varying] = _bootstrap_variances(indicators[:, varying], weights, values[varying], block, random)
-        variances *= steps / (steps - block) if steps > block else 1.0
+    block = min(3 * max(_block_lengths(indicators)), max(1, steps // 5))
+    variances = _bootstrap_variances(indicators, weights, values, block, np.random.default_rng(seed))
+    variances *= steps / (steps - block) if steps > block else 1.0
     quantile = _student_quantile(max(steps / block - 1, 2.0))
-    spreads = values * (1 - values)
-    worth = np.minimum(steps, spreads[varying] / np.maximum(variances[varying], 1e-12))
-    # What never happened tells nothing of how long it would last: borrow from the liveliest expression.
-    unseen = float(worth.max(initial=np.sqrt(steps)))
-    shares = []
-    for value, variance, varies in zip(values, variances, varying, strict=True):
-        independent = min(float(steps), value * (1 - value) / max(variance, 1e-12)) if varies else unseen
-        low, high = wilson(value, max(independent, 1.0), quantile if varies else NORMAL_QUANTILE)
-        shares.append(Share(float(value), min(low, float(value)), max(high, float(value))))
-    return tuple(shares)
+    worth = np.clip(values * (1 - values) / np.maximum(variances, 1e-12), 1.0, steps)
+    return np.array([wilson(value, count, quantile) for value, count in zip(values, worth, strict=True)])
 
 
 def block_length(series: NDArray[np.float64]) -> int:
@@ -233,23 +323,6 @@ def _split(
     starts: NDArray[np.float64], ends: NDArray[np.float64], breaks: NDArray[np.intp]
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     return list(zip(np.split(starts, breaks), np.split(ends, breaks), strict=True))
-
-
-def _coarse(
-    indicators: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average neighbouring steps of very long series, weights kept."""
-    steps = len(indicators)
-    if steps <= MAX_STEPS:
-        return indicators, weights
-    edges = _edges(steps)
-    total = np.add.reduceat(weights, edges)
-    return np.add.reduceat(indicators * weights[:, None], edges) / total[:, None], total
-
-
-def _edges(steps: int) -> NDArray[np.intp]:
-    """Where each of `MAX_STEPS` steps begins."""
-    return np.linspace(0, steps, MAX_STEPS + 1).astype(np.intp)[:-1]
 
 
 def _bootstrap_variances(

@@ -14,7 +14,7 @@ from visagram.core.identity import group_people
 from visagram.core.prior import Factors, reweighted
 from visagram.core.rows import rows_of_each
 from visagram.core.segments import Joined, SegmentResult, collect, join
-from visagram.core.statistics import person_statistics, shares_of
+from visagram.core.statistics import at_worst, person_statistics, shares_of_all
 from visagram.core.types import EXPRESSIONS, Observations, Person, Totals, TrackSummary
 
 CERTAIN_SCORE = 0.95
@@ -140,6 +140,7 @@ def totals(
     covered = float(span[first].sum())
     counts = np.bincount(emotion, minlength=len(EXPRESSIONS))
     sure = certainty(table, unsure_below)
+    shares = shares_of_all(table.frame[usable], table.person[usable], emotion, span, seed)
     return Totals(
         frames=frames,
         frames_damaged=damaged,
@@ -148,6 +149,6 @@ def totals(
         coverage=round(min(1.0, covered / analysed), 9) if analysed > 0 else 0.0,
         emotion_counts=tuple(int(c) for c in counts),
         certain_counts=sure.counts,
-        shares=shares_of(emotion, span, seed),
+        shares=at_worst(shares, float(span.sum()), float(table.span.sum())),
         unsure=sure.unsure,
     )

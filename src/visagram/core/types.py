@@ -274,21 +274,31 @@ class TrackSummary:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share in 0..1 with its 95 % interval."""
+    """A share of measured time in 0..1.
+
+    low, high: 95 % interval of the share in the long run of footage like this; None where too few changes were seen to
+    tell one. episodes: how often the expression began; None where the result does not say. least, most: the share of
+    all the time in the picture if the time that was not measured showed the expression never, or always; None where
+    the result does not say.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    episodes: int | None = None
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Statistics of one person. Per-expression tuples follow `EXPRESSIONS`; times are in seconds.
 
-    frames_seen: frames with a face of this person; frames_usable: those that voted. emotion_counts: voting frames by
-    most probable expression; certain_counts: of these, those that are not unsure. shares: of measured time. measured:
-    seconds that voted. unsure: the part of `measured` in which no expression was probable enough. unmeasured: the rest
-    of the analysed time by reason; with `measured` it sums to the analysed time.
+    frames_seen: frames with a face of this person; frames_usable: those that voted. Of a window, frames that begin in
+    it. emotion_counts: voting frames by most probable expression; certain_counts: of these, those that are not unsure.
+    shares, mean_posterior: over measured time. measured: seconds that voted. unsure: the part of `measured` in which no
+    expression was probable enough. unmeasured: the rest of the analysed time by reason; with `measured` it sums to the
+    analysed time.
     segments: (start, end) of each stretch in which the person was visible.
     """
 
@@ -312,8 +322,12 @@ class Person:
 
     @property
     def dominant(self) -> str | None:
-        """The expression of most frames, None when no frame was usable."""
-        return EXPRESSIONS[int(np.argmax(self.emotion_counts))] if self.frames_usable else None
+        """The expression of most frames, None when nothing was measured."""
+        if self.frames_usable:
+            return EXPRESSIONS[int(np.argmax(self.emotion_counts))]
+        # A window may hold a part of a frame and the beginning of none.
+        values = [share.value for share in self.shares] if self.measured else []
+        return EXPRESSIONS[int(np.argmax(values))] if values else None
 
     @property
     def unsure_share(self) -> float | None:

@@ -124,8 +124,8 @@ def _looked(expression: str) -> str:
 
 
 def _share(share: Mapping[str, Any]) -> str:
-    value, low, high = (float(share[key]) for key in ("value", "low", "high"))
-    if low == high:
+    value, low, high = float(share["value"]), share["low"], share["high"]
+    if low is None or low == high:
         return percent(value)
     return f"{percent(value)} ({100 * low:.0f} to {100 * high:.0f} %)"
 

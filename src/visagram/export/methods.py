@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from visagram.core.certainty import unsure_below
-from visagram.core.compare import METHOD
+from visagram.core.compare import LEAST, method
 from visagram.core.edits import Edit
 from visagram.core.quality import MAX_OUTSIDE, MIN_SIDE
-from visagram.core.statistics import RESAMPLES
+from visagram.core.statistics import FEWEST, RESAMPLES
 from visagram.core.types import NOT_DECODED, NOT_VISIBLE, Reason
 from visagram.errors import DataError
 from visagram.export.kits import HASH, models, settings
@@ -25,29 +25,29 @@ SOURCES = (
     "Barrett, L. F., Adolphs, R., Marsella, S., Martinez, A. M., & Pollak, S. D. (2019). Emotional expressions "
     "reconsidered: Challenges to inferring emotion from human facial movements. Psychological Science in the Public "
     "Interest, 20(1), 1-68. https://doi.org/10.1177/1529100619832930",
+    "Cox, D. R. (1962). Renewal theory. Methuen.",
     "Politis, D. N., & White, H. (2004). Automatic block-length selection for the dependent bootstrap. Econometric "
     "Reviews, 23(1), 53-70. https://doi.org/10.1081/ETR-120028836",
     "Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. Journal of the "
     "American Statistical Association, 22(158), 209-212. https://doi.org/10.1080/01621459.1927.10502953",
 )
 COMPARISON_SOURCES = (
+    "Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression with multi-stage "
+    "samples. Survey Methodology, 28(2), 169-181.",
     "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics, "
     "6(2), 65-70.",
     "Korn, E. L., & Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of "
     "positive counts estimated from survey data. Survey Methodology, 24(2), 193-201.",
     "Lakens, D. (2013). Calculating and reporting effect sizes to facilitate cumulative science. Frontiers in "
     "Psychology, 4, 863. https://doi.org/10.3389/fpsyg.2013.00863",
+    "Liang, K.-Y., & Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models. Biometrika, "
+    "73(1), 13-22. https://doi.org/10.1093/biomet/73.1.13",
+    "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power approach for assessing "
+    "the equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics, 15(6), 657-680. "
+    "https://doi.org/10.1007/BF01068419",
+    "Westfall, P. H., & Young, S. S. (1993). Resampling-based multiple testing: Examples and methods for p-value "
+    "adjustment. Wiley.",
 )
-_OF_VIDEOS = (
-    "Participants were compared with each other, so the unit is the video: several people of one video were averaged "
-    "first, weighted by measured time. Means are over videos; their 95 % intervals are t intervals on the logit scale "
-    "(delta method; Korn and Graubard 1998), which stay within 0 and 100 %. Differences were tested with Welch's t "
-    "test, to which their 95 % intervals belong. Effect sizes are Hedges' g (with the pooled standard deviation; "
-    "Lakens 2013). P values are corrected for the seven expressions of one comparison (Holm 1979), not for the number "
-    "of comparisons. The seven shares of a video add up to one, so their differences are not independent of each "
-    "other. What is said holds for these participants: the videos of one are no sample of people."
-)
-"""As `METHOD`, where participants are the groups. A video has one participant, so no unit is in two groups."""
 
 
 def methods_text(
@@ -56,22 +56,26 @@ def methods_text(
     compared: bool = False,
     unit: Literal["participant", "video"] = "participant",
     window: str = "",
+    least: float = LEAST,
+    smallest: float | None = None,
     windows: Iterable[int] = (),
     edits: Iterable[Sequence[Edit]] = (),
 ) -> str:
     """Plain text to paste into a paper; equal reports in any order give equal text.
 
     reports: what `report.json` holds, of each video. compared: whether groups are compared, which adds how. unit: of
-    the comparison. window: name of the event windows that are compared instead of whole videos. windows: how many event
-    windows each video has. edits: what people changed in each. Videos analysed with different versions, models or
-    settings are said to be. Raises `DataError` for what is no report.
+    the comparison. least, smallest: as in `core.compare.Comparison`. window: name of the event windows that are
+    compared instead of whole videos. windows: how many event windows each video has. edits: what people changed in
+    each. Videos analysed with different versions, models or settings are said to be. Raises `DataError` for what is no
+    report.
     """
     found = list(reports)
     if not found:
         return "No video has been analysed yet, so there is no method to describe."
     try:
         parts = [material(found, windows, edits), models(found), settings(found), _exclusion(found), _doubt(found)]
-        comparison = [_comparison(found, unit, window)] if compared else []
+        how = method(unit, least, smallest)
+        comparison = [_comparison(found, how, unit, window)] if compared else []
         citing = [*([_intervals()] if videos_of(found) else []), *comparison, _caveat()]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"A report is damaged ({error}). Analyse the video again.") from error
@@ -150,16 +154,14 @@ def _doubt(reports: Reports) -> str:
     return text
 
 
-def _comparison(reports: Reports, unit: str, window: str) -> str:
-    text = METHOD if unit == "participant" else _OF_VIDEOS
+def _comparison(reports: Reports, text: str, unit: str, window: str) -> str:
     if window:
         text = f"Event windows named “{clean(window)}” were compared instead of whole videos. {text}"
     photographs = [person for person in _people(photographs_of(reports)) if person["frames_usable"]]
     if not photographs:
         return text
-    # As `study.units` weighs what lasts no time.
-    weights = sorted({f"{float(person['measured']) or 1.0:g}" for person in photographs}, key=float)
-    return f"{text} A face in a photograph weighed as much as {' or '.join(weights)} seconds of video."
+    also = "A photograph was a unit as a video is. " if unit == "video" else ""
+    return f"{text} {also}A face in a photograph weighed as much as a second of video."
 
 
 def _people(reports: Reports) -> list[Mapping[str, Any]]:
@@ -172,11 +174,14 @@ def _was(number: int) -> str:
 
 def _intervals() -> str:
     return (
-        "Shares of measured time are given with 95 % intervals. Neighbouring frames look alike, so the variance of "
-        f"each share was estimated by a circular block bootstrap ({RESAMPLES} resamples, automatic block length; "
-        "Politis and White 2004); it tells how many independent frames the series is worth, which enters Wilson's "
-        "(1927) score interval with Student's quantile for the number of blocks. These intervals are about the "
-        "sampling of frames from one person's time; they do not include the errors of the classifier."
+        "Shares of measured time are given with 95 % intervals for the share in the long run of footage like this, "
+        f"where an expression began at least {FEWEST} times; fewer changes tell none. An interval is the wider of two. "
+        "Neighbouring frames look alike, so the variance of each share was estimated by a circular block bootstrap "
+        f"({RESAMPLES} resamples, automatic block length; Politis and White 2004); it tells how many independent "
+        "frames the series is worth, which enters Wilson's (1927) score interval with Student's quantile for the "
+        "number of blocks. The other is that of an alternating renewal process with exponential stretches, in which "
+        "the logit of a share seen in n episodes has the variance 2 / n (Cox 1962). Neither includes the errors of the "
+        "classifier or time that was not measured."
     )
 
 

@@ -185,7 +185,11 @@ def _segment(part: Part, pair: list[Any]) -> tuple[float, float]:
 def _shares(part: Part) -> tuple[Share, ...]:
     def share(shares: Part, expression: str) -> Share:
         values = shares.part(expression)
-        return Share(values.number("value"), values.number("low"), values.number("high"))
+        low, high, least, most = (values.get(name, float, optional=True) for name in ("low", "high", "least", "most"))
+        if (low is None) != (high is None) or (least is None) != (most is None):
+            values.refuse("an interval has two ends")
+        told = values.value.get("episodes") is not None
+        return Share(values.number("value"), low, high, values.whole("episodes") if told else None, least, most)
 
     return part.by_expression("shares", share)
 

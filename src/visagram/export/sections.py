@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from visagram.core.types import EXPRESSIONS
 from visagram.export.words import (
+    INTERVAL,
+    NO_INTERVAL,
     REASONS,
     clock,
     count,
@@ -26,10 +28,11 @@ from visagram.export.words import (
     spent,
     storable,
     unmeasured,
+    untold,
 )
 
 if TYPE_CHECKING:
-    from visagram.core.types import Person
+    from visagram.core.types import Person, Share
     from visagram.report import Report
 
 
@@ -85,23 +88,27 @@ def person_card(person: Person, report: Report) -> str:
 <p class="dominant">{dominant}</p>
 <p class="muted">{when}</p>
 </div></div>
-{_bars(person)}
+{_bars(person, timed=not report.video.still)}
 {_unsure(person)}
 {_spent(person) if duration else ""}
 </article>"""
 
 
-def _bars(person: Person) -> str:
+def _bars(person: Person, *, timed: bool) -> str:
     rows = []
     for name, share in ranked(person):
-        position = f"--value:{share.value:.2%};--low:{share.low:.2%};--spread:{max(0.0, share.high - share.low):.2%}"
+        position, whisker = f"--value:{share.value:.2%}", ""
+        if share.low is not None and share.high is not None:
+            position += f";--low:{share.low:.2%};--spread:{max(0.0, share.high - share.low):.2%}"
+            whisker = "<b></b>"
         rows.append(
-            f'<li><span>{name}</span><span class="track x-{name}" style="{position}"><i></i><b></b></span>'
+            f'<li><span>{name}</span><span class="track x-{name}" style="{position}"><i></i>{whisker}</span>'
             f'<span class="value{"" if share.value else " zero"}">{percent(share.value)}</span>'
             f'<span class="range">{interval(share, "–")}</span></li>'
         )
     label = "Share of measured time by apparent expression"
-    return f'<ul class="bars" aria-label="{label}">{"".join(rows)}</ul>' if rows else ""
+    note = f'<p class="muted">{NO_INTERVAL}</p>' if timed and untold(person.shares) else ""
+    return f'<ul class="bars" aria-label="{label}">{"".join(rows)}</ul>{note}' if rows else ""
 
 
 def _unsure(person: Person) -> str:
@@ -121,16 +128,33 @@ def _spent(person: Person) -> str:
     return f'<div><div class="spent" aria-hidden="true">{bar}</div><ul class="legend">{legend}</ul></div>'
 
 
+WORST = "share at worst"
+_WORST = (
+    "The share at worst is of all the time in the picture: if what was not measured showed the expression never, or "
+    "always. What is missing is in no interval."
+)
+
+
 def numbers(report: Report) -> str:
     """Every number of the people, as two tables."""
     people = report.people
     found = {name for person in people for name, _ in unmeasured(person)}
     reasons = [name for name in REASONS if name in found] + sorted(found - set(REASONS))
-    shares = ("person", "expression", "share of measured time", "95 % interval", "mean probability", "frames")
+    shares = (
+        "person",
+        "expression",
+        "share of measured time",
+        "95 % interval",
+        "episodes",
+        WORST,
+        "mean probability",
+        "frames",
+    )
     heads = ("person", "first seen", "last seen", "in the picture", "measured", "of this unsure")
     times = (*heads, *map(reason_words, reasons), "frames seen", "frames measured")
     return f"""<section aria-labelledby="numbers">
 <h2 id="numbers">Numbers</h2>
+<p>{INTERVAL} {NO_INTERVAL} {_WORST}</p>
 {_table("Apparent expression", (*shares, "of these certain"), "".join(map(_expression_rows, people)))}
 {_table("Time in seconds", times, _time_rows(people, reasons))}
 </section>"""
@@ -150,13 +174,21 @@ def _expression_rows(person: Person) -> str:
     for k, name in enumerate(EXPRESSIONS):
         share = person.shares[k] if person.shares else None
         mean = f"{person.mean_posterior[k]:.3f}" if person.mean_posterior else "–"
-        value, range_ = (exact(share.value), f"{share.low * 100:.1f} – {exact(share.high)}") if share else ("–", "–")
+        value, *more = _cells(share) if share else ["–"] * 4
         head = f'<th scope="rowgroup" rowspan="{len(EXPRESSIONS)}">{text(person.name)}</th>' if k == 0 else ""
         counts = (person.emotion_counts, person.certain_counts)
         frames = [f"{count[k]:,}" if count else "0" for count in counts]
-        cells = "".join(f"<td>{cell}</td>" for cell in (value, range_, mean, *frames))
+        cells = "".join(f"<td>{cell}</td>" for cell in (value, *more, mean, *frames))
         rows.append(f'<tr>{head}<th scope="row" class="word">{name}</th>{cells}</tr>')
     return f"<tbody>{''.join(rows)}</tbody>\n"
+
+
+def _cells(share: Share) -> list[str]:
+    """Value, interval, episodes, and least and most of the time in the picture."""
+    range_ = "–" if share.low is None or share.high is None else f"{share.low * 100:.1f} – {exact(share.high)}"
+    began = "–" if share.episodes is None else f"{share.episodes:,}"
+    worst = "–" if share.least is None or share.most is None else f"{share.least * 100:.1f} – {exact(share.most)}"
+    return [exact(share.value), range_, began, worst]
 
 
 def _time_rows(people: Sequence[Person], reasons: list[str]) -> str:

@@ -36,6 +36,8 @@ CERTAINTY = ("certain_counts", "unsure")
 """What `report.json` says of people and totals since its version 1.1."""
 OF_FILE = ("stream", "time_basis", "shapes", "path", "sha256", VIDEO_ID)
 """What `report.json` says of the video since its version 1.2, in which warnings are objects and no longer texts."""
+OF_SHARE = ("episodes", "least", "most")
+"""What it says of a share since its version 1.3."""
 _OLDER = ("1.0", "1.1", "1.2")
 TRACKS, MOMENTS, TILES = "tracks.npz", "moments.json", "tiles"
 _TRACK_FIELDS = {
@@ -209,6 +211,10 @@ def read_report_json(folder: Path) -> dict[str, Any]:
     for part in [*(people if isinstance(people, list) else ()), found.get("totals")]:
         if isinstance(part, dict):
             part.update({name: part.get(name) for name in CERTAINTY})
+            shares = part.get("shares")
+            for share in shares.values() if isinstance(shares, dict) else ():
+                if isinstance(share, dict):
+                    share.update({name: share.get(name) for name in OF_SHARE})
     if isinstance(video := found.get("video"), dict):
         video.update({name: video.get(name) for name in OF_FILE})
     if isinstance(warnings, list):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from visagram.export.words import (
+    NO_INTERVAL,
     clock,
     count,
     facts,
-    interval,
     mostly,
     percent,
     printable,
@@ -17,6 +17,8 @@ from visagram.export.words import (
     storable,
     unmeasured,
     unsure_words,
+    untold,
+    with_interval,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def summary(report: Report) -> str:
         lines.append(f"{count(totals.frames_damaged, 'frame')} could not be decoded")
     for person in report.people:
         lines += ["", *_person(person, report)]
+    if not report.video.still and any(untold(person.shares) for person in report.people):
+        lines += ["", NO_INTERVAL]
     if report.warnings:
         lines += ["", *(f"Warning: {printable(storable(warning.message))}" for warning in report.warnings)]
     return "\n".join(lines)
@@ -46,7 +50,7 @@ def _person(person: Person, report: Report) -> list[str]:
     dominant = f"apparent expression {mostly(person)}" if person.dominant else "no frame was clear enough to measure"
     present = "" if report.video.still else f"in the picture for {clock(person.screen_time)}, "
     lines = [f"{printable(storable(person.name))}: {present}{dominant}"]
-    shares = [f"{name} {percent(share.value)} ({interval(share)})" for name, share in ranked(person, NAMED_FROM)]
+    shares = [f"{name} {with_interval(share)}" for name, share in ranked(person, NAMED_FROM)]
     if shares:
         lines.append("  " + ", ".join(shares))
     if person.unsure_share:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from visagram.core.statistics import FEWEST
 from visagram.core.types import EXPRESSIONS, GUESSED, NOT_DECODED, NOT_VISIBLE, REPAIRED, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from visagram.core.types import Person, Share
     from visagram.report import Report
@@ -53,10 +54,17 @@ def percent(share: float) -> str:
 
 
 def interval(share: Share, dash: str = "-") -> str:
-    """The 95 % interval as '55-67 %'."""
+    """The 95 % interval as '55-67 %'; '–' where there is none."""
+    if share.low is None or share.high is None:
+        return "–"
     if share.high < 0.005:
         return "<1 %"
     return f"{share.low * 100:.0f}{dash}{share.high * 100:.0f} %"
+
+
+def with_interval(share: Share, dash: str = "-") -> str:
+    """'61 % (55-67 %)', or '61 %' where there is no interval."""
+    return percent(share.value) + (f" ({interval(share, dash)})" if share.low is not None else "")
 
 
 def clock(seconds: float) -> str:
@@ -155,11 +163,23 @@ def headline(report: Report) -> str:
 
 def mostly(person: Person) -> str:
     """'only', 'mostly' (at least half of the measured frames) or 'most often', and which; empty if none was."""
-    if person.dominant is None:
+    if not person.frames_usable:
         return ""
     held = max(person.emotion_counts) / person.frames_usable
     alone = "" if person.frames_usable == 1 else "only "
     return f"{alone if held == 1 else 'mostly ' if held >= 0.5 else 'most often '}{person.dominant}"
+
+
+INTERVAL = (
+    "The 95 % interval is a range for the share in the long run of footage like this. It does not hold the errors of "
+    "the model, and the next video may well lie outside it."
+)
+NO_INTERVAL = f"No interval where an expression began less than {FEWEST} times: that is too few changes to tell one."
+
+
+def untold(shares: Iterable[Share]) -> bool:
+    """Whether some share above nothing has no interval."""
+    return any(share.low is None and share.value for share in shares)
 
 
 def ranked(person: Person, least: float = 0.0) -> list[tuple[str, Share]]:

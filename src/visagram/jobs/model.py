@@ -244,6 +244,16 @@ class Entry(Base):
     detail: Mapped[str] = mapped_column(Text, default="")
 
 
+class FrozenPlan(Base):
+    """A comparison as it was written down beforehand, see `core.plan`."""
+
+    __tablename__ = "plan"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"), index=True)
+    frozen: Mapped[float]
+    text: Mapped[str] = mapped_column(Text)
+
+
 class Clock(Base):
     """One row: counts changes of jobs, so that a listener can ask for what is new."""
 

@@ -8,6 +8,7 @@ from visagram.jobs.analyses import Analyses
 from visagram.jobs.corrections import Corrections
 from visagram.jobs.owners import Owners
 from visagram.jobs.passes import Passes
+from visagram.jobs.plans import Plans
 from visagram.jobs.storage import Storage
 from visagram.jobs.store import Store
 from visagram.jobs.studio import Studio
@@ -29,6 +30,7 @@ class Service:
     studio: Studio
     passes: Passes
     corrections: Corrections
+    plans: Plans
     settings: Settings
     server: ServerSettings
 
@@ -42,4 +44,5 @@ class Service:
         uploads = Uploads(store, storage, videos, analyses, server)
         owners, studio = Owners(store), Studio(store, storage, settings)
         passes, corrections = Passes(store, storage, settings, server), Corrections(store, storage)
-        return cls(store, storage, videos, analyses, uploads, owners, studio, passes, corrections, settings, server)
+        parts = (store, storage, videos, analyses, uploads, owners, studio, passes, corrections, Plans(store))
+        return cls(*parts, settings, server)

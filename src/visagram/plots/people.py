@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from visagram.core.types import EXPRESSIONS
 from visagram.plots.rows import BOTTOM, TOP, Panel, percent_axis
 from visagram.plots.style import GRID, INK, PALETTE, PATTERNS, distinct, hatch, layout
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
     from visagram.core.types import Person, Share
 
-HOVER = "%{hovertext}: %{x:.1f} %<br>95 % interval %{customdata[0]:.1f}-%{customdata[1]:.1f} %<extra></extra>"
+HOVER = "%{hovertext}: %{x:.1f} %<br>%{customdata}<extra></extra>"
 TITLE = "share of measured time by apparent expression"
 
 
@@ -94,9 +92,17 @@ def people_figure(people: Sequence[tuple[str, Sequence[Share]]]) -> go.Figure:
 
 
 def _interval(shares: Sequence[Share]) -> dict[str, Any]:
-    """Whiskers in percent, and their ends for the hover text."""
-    values, low, high = (
-        np.array([getattr(share, name) for share in shares]) * 100 for name in ("value", "low", "high")
-    )
-    whiskers = {"array": high - values, "arrayminus": values - low, "color": INK, "thickness": 1.5, "width": 3}
-    return {"error_x": whiskers, "customdata": np.stack([low, high], axis=1)}
+    """Whiskers in percent, none where there is no interval, and what the hover text says of them."""
+    told = [(s.value, s.low, s.high) if s.low is not None and s.high is not None else None for s in shares]
+    whiskers = {
+        "array": [None if each is None else (each[2] - each[0]) * 100 for each in told],
+        "arrayminus": [None if each is None else (each[0] - each[1]) * 100 for each in told],
+        "color": INK,
+        "thickness": 1.5,
+        "width": 3,
+    }
+    said = [
+        "no interval: too few changes" if each is None else f"95 % interval {each[1] * 100:.1f}-{each[2] * 100:.1f} %"
+        for each in told
+    ]
+    return {"error_x": whiskers, "customdata": said}

@@ -21,6 +21,8 @@ LONGEST_NAME = 16
 """Characters of a group's name on an axis, beside which its number of participants stands."""
 LEAST_REACH = 5.0
 """Percentage points that the axis of differences shows to both sides at least: a small difference should look small."""
+_ALIKE = (0.0, None, None)
+"""No whisker where all are alike: a bound that holds for any distribution says little of this one."""
 _HOVER = "%{text}<extra></extra>"
 
 
@@ -70,10 +72,11 @@ def differences_figure(differences: Sequence[Difference]) -> go.Figure:
             marker={"color": [PALETTE[name] for name in names], "size": 11, "line": {"color": INK, "width": 1}},
             hovertemplate=_HOVER,
             cliponaxis=False,
-            error_x=_whiskers([(each.value, each.low, each.high) for each in differences]),
+            error_x=_whiskers([(each.value, each.low, each.high) if each.test else _ALIKE for each in differences]),
         )
     )
-    reach = max([LEAST_REACH, *(abs(end) * 108 for d in differences for end in (d.value, d.low, d.high) if end)])
+    ends = [end for d in differences for end in (d.value, *((d.low, d.high) if d.test else ())) if end]
+    reach = max([LEAST_REACH, *(abs(end) * 108 for end in ends)])
     figure.update_layout(
         height=rows * ROW_PIXELS + TOP + HEAD_PIXELS + BOTTOM,
         margin={"l": 8, "r": 16, "t": TOP + HEAD_PIXELS, "b": BOTTOM},
@@ -129,7 +132,7 @@ def _means(go: Any, group: Group, name: str, row: int, panel: Panel) -> go.Scatt
         },
         hovertemplate=_HOVER,
         cliponaxis=False,
-        error_x=_whiskers([(mean.value, mean.low, mean.high) for mean in group.means]),
+        error_x=_whiskers([(mean.value, mean.low, mean.high) if mean.deviation else _ALIKE for mean in group.means]),
     )
 
 
@@ -148,12 +151,15 @@ def _mean(mean: Mean) -> str:
     text = f"{mean.expression}: mean {mean.value * 100:.1f} %"
     if mean.low is None or mean.high is None:
         return f"{text}, no interval"
-    return f"{text}<br>95 % interval {mean.low * 100:.1f}-{mean.high * 100:.1f} %"
+    kind = "95 % interval" if mean.deviation else "the same in all, 95 % bounds"
+    return f"{text}<br>{kind} {mean.low * 100:.1f}-{mean.high * 100:.1f} %"
 
 
 def _difference(found: Difference) -> str:
     text = f"{found.expression}: {found.value * 100:+.1f} points"
-    if found.low is None or found.high is None or found.p_holm is None:
+    if found.low is None or found.high is None:
         return f"{text}, no interval"
-    p = f"p = {found.p_holm:.3f}" if found.p_holm >= 0.001 else "p &lt; 0.001"
-    return f"{text}<br>95 % interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, {p} (Holm, {found.test})"
+    if found.p_family is None:
+        return f"{text}<br>the same in all, 95 % bounds {found.low * 100:+.1f} to {found.high * 100:+.1f}"
+    p = f"p = {found.p_family:.3f}" if found.p_family >= 0.001 else "p &lt; 0.001"
+    return f"{text}<br>95 % interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, {p} (family-wise; {found.test})"

@@ -93,7 +93,7 @@ def test_conditions_are_compared_with_figure_table_and_method(world, cohort):
     assert found["figure"]["layout"]["yaxis"]["ticktext"][:2] == ["calm, n = 2", "stress, n = 2"]
     assert "participant" in found["method"]
     assert [video["id"] for video in found["excluded"]] == [cohort[4]]
-    windows = world.get(f"/study/compare?tag={TAG}&window=question").json
+    windows = world.get(f"/study/compare?tag={TAG}&window=question&least=0.1").json
     assert [(group["name"], group["n"]) for group in windows["groups"]] == [("calm", 1)]
     assert world.get("/study/compare?tag=nobody").json["groups"] == []
 
@@ -126,6 +126,31 @@ def test_the_methods_paragraph_names_models_and_comparison(world, cohort):
     assert "Welch" in text
     assert "Welch" not in world.get(f"/study/methods?tag={TAG}&condition=calm").json["text"]
     assert world.get("/study/methods?tag=nobody").json["text"]
+
+
+def test_the_methods_paragraph_speaks_of_the_comparison_that_is_made(world, cohort):
+    def text(query):
+        return world.get(f"/study/methods?tag={TAG}&{query}").json["text"]
+
+    assert "The unit is the participant" in text("by=condition")
+    assert "the unit is the video" in text("by=participant")
+    assert "the unit is" not in text("by=tag").lower(), "all have the same tag"
+    assert "the unit is" not in text("by=condition&window=question").lower(), "one condition has such a window"
+    assert "for 1 event window in 1 video, where a frame" in text("by=condition")
+
+
+def test_the_methods_paragraph_says_what_was_done_by_hand(world, cohort):
+    analysis = world.get(f"/videos/{cohort[2]}").json["latest"]["id"]
+    path = f"/analyses/{analysis}"
+    assert world.patch(f"{path}/people/1", {"name": "Anna"}).status_code == 200
+    assert "By hand" not in world.get(f"/study/methods?tag={TAG}").json["text"]
+    assert world.post(f"{path}/people/split", {"person": 1, "at": 1.0}).status_code == 200
+    text = world.get(f"/study/methods?tag={TAG}").json["text"]
+    assert "5 people were found (after corrections by hand;" in text
+    assert "By hand, people were split once (found as one, taken for several), in 1 video;" in text
+    for _ in range(2):
+        assert world.post(f"{path}/changes/undo").status_code == 200
+    assert "By hand" not in world.get(f"/study/methods?tag={TAG}").json["text"]
 
 
 def test_labels_are_imported_by_name_stem_or_id_and_a_dry_run_changes_nothing(world, cohort):
@@ -173,3 +198,40 @@ def test_an_import_without_a_file_is_refused(world, problem):
     form = {"data": {"file": "text"}, "content_type": "multipart/form-data"}
     assert problem(world.post("/study/import", **form), 422, "validation")
     assert problem(world.post("/study/import", {"file": "x"}), 415)
+
+
+def test_what_was_measured_too_briefly_is_left_out_and_equivalence_is_tested(world, cohort):
+    found = world.get(f"/study/compare?tag={TAG}&least=60").json
+    assert found["groups"] == [] and found["least"] == 60
+    assert any("measured for less than 60 s left out" in note for note in found["notes"])
+    assert found["headline"] == "No difference can be judged."
+    near = world.get(f"/study/compare?tag={TAG}&smallest=0.5").json
+    assert near["smallest"] == 0.5 and "equivalence within 50 percentage points" in near["method"]
+    assert "equivalence" not in world.get(f"/study/methods?tag={TAG}").json["text"]
+    assert "equivalence within 50" in world.get(f"/study/methods?tag={TAG}&smallest=0.5").json["text"]
+
+
+@pytest.mark.parametrize("query", ["least=-1", "least=x", "smallest=0", "smallest=1.5"])
+def test_limits_that_make_no_sense_are_refused(world, problem, query):
+    assert problem(world.get(f"/study/compare?{query}"), 422, "validation")
+
+
+def test_a_plan_is_frozen_and_departures_are_told(world, cohort, problem):
+    planned = {"tag": TAG, "contrasts": [["calm", "stress"]], "smallest": 0.1}
+    plan = world.post("/study/plan", planned).json["plan"]
+    assert world.get("/study/plan").json["plan"] == plan
+    file = world.get("/study/plan.json")
+    assert hashlib.sha256(file.data).hexdigest() == plan["sha256"]
+    assert file.headers["Content-Disposition"] == "attachment; filename=visagram-plan.json"
+    as_planned = world.get(f"/study/compare?tag={TAG}&smallest=0.1").json
+    assert (as_planned["plan"], as_planned["departures"]) == (plan, [])
+    other = world.get(f"/study/compare?tag={TAG}&measure=mean_posterior").json["departures"]
+    assert other[0] == "The plan has measure = share; this comparison has mean_posterior."
+    # Another takes its place, and the old one is not changed.
+    later = world.post("/study/plan", planned | {"contrasts": [["calm", "rest"]]}).json["plan"]
+    assert later["sha256"] != plan["sha256"]
+    missing = world.get(f"/study/compare?tag={TAG}&smallest=0.1").json
+    assert missing["differences"] == []
+    assert missing["departures"] == ["The plan compares 'rest', of which nothing was measured."]
+    assert problem(world.post("/study/plan", {"by": "weather"}), 422, "validation")
+    assert problem(world.post("/study/plan", {"contrasts": [["calm"]]}), 422, "validation")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visagram.core.edits import Edit, from_json
 from visagram.core.statistics import Window
 from visagram.errors import UsageError
 from visagram.export.sheets import Assignment, SheetError, WindowRow, parse_assignments, parse_windows
@@ -38,6 +39,14 @@ def study_videos(
 
     only: id of the one video to look at. Raises `NotFound` where there is no such video.
     """
+    found, excluded = study_sources(service, asking, tag, condition, only)
+    return [video for video, _ in found], excluded
+
+
+def study_sources(
+    service: Service, asking: Who, tag: str, condition: str, only: str = ""
+) -> tuple[list[tuple[StudyVideo, list[Edit]]], list[dict[str, Any]]]:
+    """As `study_videos`, each video with what people changed in its result."""
     videos, excluded = [], []
     with service.store.read() as session:
         one = [service.videos.get(session, asking, only)] if only else None
@@ -50,7 +59,8 @@ def study_videos(
             windows = tuple(Window(window.name, window.start, window.end) for window in video.windows)
             labels = (video.participant, video.condition, tuple(video.tags))
             folder = of_analysis(service, done[-1]).folder
-            videos.append(StudyVideo(video.id, video.name, *labels, windows, folder, video.blob_id))
+            entry = StudyVideo(video.id, video.name, *labels, windows, folder, video.blob_id)
+            videos.append((entry, [from_json(change.edit) for change in done[-1].changes]))
     return videos[::-1], excluded[::-1]
 
 

@@ -10,6 +10,8 @@ from visagram.web.api.schemas import Answer, WindowOut, about, page_of
 
 FIGURES = ("timeline", "distribution", "compare")
 EXPORTS = ("csv", "parquet", "json", "html", "vtt", "npy", "statistics", "mp4")
+_BEFORE_1_3 = "null or missing in results from before version 1.3 of the form"
+_FEW = "null where too few changes were seen to tell one"
 _BEFORE = "null in results from before version 1.1 of the form"
 
 
@@ -29,8 +31,11 @@ class TrackOut(Answer):
 
 class ShareOut(Answer):
     value = Float(metadata=about("Share in 0..1.", 0.42))
-    low = Float(metadata=about("Lower end of the 95 % interval.", 0.31))
-    high = Float(metadata=about("Upper end of the 95 % interval.", 0.53))
+    low = Float(allow_none=True, metadata=about(f"Lower end of the 95 % interval; {_FEW}.", 0.31))
+    high = Float(allow_none=True, metadata=about(f"Upper end of the 95 % interval; {_FEW}.", 0.53))
+    episodes = Integer(allow_none=True, metadata=about(f"How often it began; {_BEFORE_1_3}.", 12))
+    least = Float(allow_none=True, metadata=about("Of the time in the picture, if the rest showed it never.", 0.35))
+    most = Float(allow_none=True, metadata=about("Of the time in the picture, if the rest showed it always.", 0.5))
 
 
 class PersonOut(Answer):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 
-from visagram import plots
-from visagram.core.compare import Comparison, compare, to_json
+from visagram import __version__, plots
+from visagram.core.compare import Comparison, Difference, Unit, compare, to_json
+from visagram.core.plan import Plan
 from visagram.errors import NotFound
 from visagram.export import study
 from visagram.export.methods import methods_text
@@ -20,10 +23,9 @@ from visagram.export.windows import WindowStatistics
 from visagram.jobs.service import Service
 from visagram.web.api.answers import answer, page
 from visagram.web.api.docs import BINARY, also
-from visagram.web.api.library import study_videos, take_over
+from visagram.web.api.library import study_sources, study_videos, take_over
 from visagram.web.api.result_schemas import FigureOut
 from visagram.web.api.study_schemas import (
-    Chosen,
     CompareOut,
     CompareQuery,
     DifferenceQuery,
@@ -31,11 +33,15 @@ from visagram.web.api.study_schemas import (
     ImportOut,
     ImportQuery,
     MethodsOut,
+    MethodsQuery,
+    PlanAnswer,
+    PlanIn,
     TableOut,
     TableQuery,
 )
 from visagram.web.security import who
 
+_JSON = {"application/json": {"schema": {"type": "object"}}}
 _KINDS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -43,17 +49,30 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
     """Routes below /study."""
     api = APIBlueprint("study", __name__, tag="Study", url_prefix="/study")
 
+    def units_of(videos: list[study.StudyVideo], by: str, measure: str, window: str) -> tuple[list[Unit], list[str]]:
+        """What is compared, with notes. window: name of the event windows instead of whole videos, or empty."""
+        chosen = [replace(v, windows=tuple(w for w in v.windows if window and w.name == window)) for v in videos]
+        return study.units(study.tidy_rows(chosen, windows), by, measure, window or None)
+
     def compared(
-        query: dict[str, Any], groups: dict[str, int] | None = None
+        query: dict[str, Any], contrast: tuple[str, str] | None = None
     ) -> tuple[Comparison, list[str], list[dict[str, Any]]]:
-        """The comparison with notes and videos that are not in it. groups: compare only these, in this order."""
+        """The comparison with notes and videos that are not in it. contrast: only the difference of these two, as it
+        stands among the others."""
         videos, excluded = study_videos(service, who(), query["tag"], query["condition"])
-        wanted = query["window"]
-        chosen = [replace(v, windows=tuple(w for w in v.windows if wanted and w.name == wanted)) for v in videos]
-        units, notes = study.units(study.tidy_rows(chosen, windows), query["by"], query["measure"], wanted or None)
-        if groups is not None:
-            units = sorted((unit for unit in units if unit.group in groups), key=lambda unit: groups[unit.group])
-        return compare(units, query["measure"]), notes, excluded
+        units, notes = units_of(videos, query["by"], query["measure"], query["window"])
+        plan = service.plans.current(who())
+        found = compare(
+            units,
+            query["measure"],
+            unit="video" if query["by"] == "participant" else "participant",
+            least=query["least"],
+            smallest=query["smallest"],
+            contrasts=plan.contrasts if plan and plan.holds(query) else (),
+        )
+        if contrast is not None:
+            found = replace(found, differences=_only(found.differences, contrast))
+        return found, notes, excluded
 
     @api.get("/table")
     @api.input(TableQuery, location="query", arg_name="query")
@@ -89,7 +108,8 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         The unit is the participant; `method` says how means, intervals and tests are computed.
         """
         comparison, notes, excluded = compared(query)
-        found, figure = to_json(comparison), plots.means_figure(comparison)
+        found, figure, plan = to_json(comparison), plots.means_figure(comparison), service.plans.current(who())
+        names = [group.name for group in comparison.groups]
         return answer(
             found
             | {
@@ -97,28 +117,78 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
                 "table": [row for group in found["groups"] for row in _table_rows(group)],
                 "notes": [*notes, *found["notes"]],
                 "excluded": excluded,
+                "plan": _plan(plan),
+                "departures": plan.departures(query, names, __version__) if plan else [],
             }
         )
+
+    @api.post("/plan")
+    @api.input(PlanIn, arg_name="planned")
+    @api.output(PlanAnswer, status_code=201, description="The plan that is in force now.")
+    def freeze_plan(planned: dict[str, Any]) -> Response:
+        """Write a comparison down before anybody looks at its result
+
+        It gets a time and a hash, and is in force until another is frozen; none is ever changed. A comparison says
+        where it departs from it.
+        """
+        contrasts = tuple((first, second) for first, second in planned.pop("contrasts"))
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        plan = Plan(**planned, contrasts=contrasts, visagram=__version__, frozen=now)
+        return answer({"plan": _plan(service.plans.freeze(who(), plan))}, 201)
+
+    @api.get("/plan")
+    @api.output(PlanAnswer, description="The plan.")
+    def show_plan() -> Response:
+        """The comparison that was written down beforehand"""
+        return answer({"plan": _plan(service.plans.current(who()))})
+
+    @api.get("/plan.json")
+    @api.doc(
+        responses=also(
+            {200: {"description": "The plan.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+        )
+    )
+    def download_plan() -> Response:
+        """The frozen plan as a file, for a register or beside the table: its SHA-256 is the plan's"""
+        plan = service.plans.current(who())
+        if plan is None:
+            raise NotFound("No plan was frozen.")
+        response = Response(plan.text, mimetype="application/json")
+        response.headers.add("Content-Disposition", "attachment", filename="visagram-plan.json")
+        return response
 
     @api.get("/compare/difference")
     @api.input(DifferenceQuery, location="query", arg_name="query")
     @api.output(FigureOut, description="The figure.")
     def show_difference(query: dict[str, Any]) -> Response:
         """The differences of two groups as a plotly figure: `second` minus `first`, as `compare` has them"""
-        comparison, _, _ = compared(query, {query["first"]: 0, query["second"]: 1})
+        comparison, _, _ = compared(query, (query["first"], query["second"]))
         if not comparison.differences:
             raise NotFound("There are no two groups of these names to compare.")
         return Response(plots.differences_figure(comparison.differences).to_json(), mimetype="application/json")
 
     @api.get("/methods")
-    @api.input(Chosen, location="query", arg_name="query")
+    @api.input(MethodsQuery, location="query", arg_name="query")
     @api.output(MethodsOut, description="The paragraph.")
     def methods(query: dict[str, Any]) -> Response:
-        """A methods paragraph to paste into a paper"""
-        videos, _ = study_videos(service, who(), query["tag"], query["condition"])
-        reports = [read_report_json(video.folder) for video in videos]
-        compared = len({video.condition for video in videos if video.condition}) > 1
-        return answer({"text": methods_text(reports, compared=compared)})
+        """A methods paragraph to paste into a paper
+
+        How groups are compared is part of it where there are at least two that something was measured of.
+        """
+        found, _ = study_sources(service, who(), query["tag"], query["condition"])
+        videos, (by, window) = [video for video, _ in found], (query["by"], query["window"])
+        units, _ = units_of(videos, by, "share", window)
+        text = methods_text(
+            [read_report_json(video.folder) for video in videos],
+            compared=len({unit.group for unit in units}) > 1,
+            unit="video" if by == "participant" else "participant",
+            window=window,
+            least=query["least"],
+            smallest=query["smallest"],
+            windows=[len(video.windows) for video in videos],
+            edits=[edits for _, edits in found],
+        )
+        return answer({"text": text})
 
     @api.post("/import")
     @api.input(ImportQuery, location="query", arg_name="query")
@@ -135,6 +205,16 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         return answer(take_over(service, who(), content, dry_run=query["dry_run"]))
 
     return api
+
+
+def _only(differences: Sequence[Difference], contrast: tuple[str, str]) -> tuple[Difference, ...]:
+    """Those of one pair, turned where they stand the other way round."""
+    mine = [each for each in differences if {each.first, each.second} == set(contrast)]
+    return tuple(each if (each.first, each.second) == contrast else each.turned for each in mine)
+
+
+def _plan(plan: Plan | None) -> dict[str, Any] | None:
+    return None if plan is None else asdict(plan) | {"sha256": plan.sha256, "text": plan.text}
 
 
 def _table_rows(group: dict[str, Any]) -> list[dict[str, Any]]:

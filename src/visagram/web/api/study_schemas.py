@@ -6,6 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
 
+from visagram.core.compare import LEAST
 from visagram.web.api.schemas import Answer, about, not_given, page_of, refer
 
 TABLE_FORMATS = ("json", "csv", "parquet")
@@ -23,19 +24,71 @@ class TableQuery(Chosen):
     format = String(load_default="json", validate=OneOf(TABLE_FORMATS), metadata=about("Format of the table."))
 
 
-class CompareQuery(Chosen):
-    by = String(
-        load_default="condition",
-        validate=OneOf(("condition", "tag", "participant")),
-        metadata=about("What makes a group."),
-    )
-    measure = String(
-        load_default="share", validate=OneOf(("share", "mean_posterior")), metadata=about("What is compared.")
-    )
+def _by() -> String:
+    choices = OneOf(("condition", "tag", "participant"))
+    return String(load_default="condition", validate=choices, metadata=about("What makes a group."))
+
+
+def _measure() -> String:
+    choices = OneOf(("share", "mean_posterior"))
+    return String(load_default="share", validate=choices, metadata=about("What is compared."))
+
+
+def _least() -> Float:
+    said = about("Seconds that must have been measured of a participant in a group.", LEAST)
+    return Float(load_default=LEAST, validate=Range(0, 86_400), metadata=said)
+
+
+def _smallest() -> Float:
+    said = about("Smallest difference of interest, in 0..1: differences are tested for being smaller.", 0.1)
+    limits = Range(0, 1, min_inclusive=False)
+    return Float(load_default=None, allow_none=True, validate=limits, metadata=said)
+
+
+class MethodsQuery(Chosen):
+    by = _by()
     window = String(
         load_default="",
         validate=Length(max=200),
         metadata=about("Compare event windows of this name instead of whole videos."),
+    )
+    least = _least()
+    smallest = _smallest()
+
+
+class PlanIn(Schema):
+    """A comparison as it will be made, written down before anybody looks at its result."""
+
+    by = _by()
+    measure = _measure()
+    window = String(
+        load_default="", validate=Length(max=200), metadata=about("Name of event windows; empty for whole videos.")
+    )
+    tag = String(load_default="", validate=Length(max=80), metadata=about("Only videos with this tag."))
+    least = _least()
+    smallest = _smallest()
+    contrasts = List(
+        List(String(validate=Length(1, 200)), validate=Length(equal=2)),
+        load_default=list,
+        validate=Length(max=200),
+        metadata=about("Pairs of groups that are compared; empty for all.", [["calm", "stress"]]),
+    )
+
+
+class PlanOut(PlanIn):
+    frozen = String(metadata=about("When, in UTC.", "2026-01-31T12:00:00Z"))
+    visagram = String(metadata=about("Version that froze it.", "0.1.0"))
+    sha256 = String(metadata=about("Hash of all of it but this line."))
+    text = String(metadata=about("All that the hash is of, as JSON."))
+
+
+class PlanAnswer(Schema):
+    plan = Nested(PlanOut, allow_none=True, metadata=about("The plan; null where none was frozen."))
+
+
+class CompareQuery(MethodsQuery):
+    measure = String(
+        load_default="share", validate=OneOf(("share", "mean_posterior")), metadata=about("What is compared.")
     )
 
 
@@ -70,6 +123,14 @@ class CompareOut(Answer):
     measure = String(metadata=about("What is compared.", "share"))
     measure_label = String(metadata=about("The same in words.", "share of measured time"))
     confidence = Float(metadata=about("Of the intervals.", 0.95))
+    unit = String(metadata=about("What counts once: participant or video.", "participant"))
+    least = Float(metadata=about("Seconds that must have been measured of each.", LEAST))
+    smallest = Float(
+        allow_none=True, metadata=about("Smallest difference of interest, in 0..1; null where none was declared.")
+    )
+    headline = String(metadata=about("How many differences are more than chance explains, over all of them."))
+    plan = Nested(PlanOut, allow_none=True, metadata=about("The plan that was frozen; null where there is none."))
+    departures = List(String(), metadata=about("Where this comparison departs from the plan."))
     groups = List(Dict(), metadata=about("Each group with its means, intervals and participants."))
     differences = List(Dict(), metadata=about("Each pair of groups, each expression: second minus first."))
     figure = Dict(metadata=about("The means as a plotly figure; `/study/compare/difference` has the differences."))
@@ -80,7 +141,7 @@ class CompareOut(Answer):
 
 
 class MethodsOut(Answer):
-    text = String(metadata=about("A methods paragraph with versions and model cards."))
+    text = String(metadata=about("A methods paragraph with versions, model cards, and what people changed by hand."))
 
 
 class ImportIn(Schema):

@@ -10,12 +10,13 @@ export function shareBars(shares, label = "Share of measured time by apparent ex
     "ul",
     { class: "bars", "aria-label": label },
     shares.map(([name, share]) => {
-      const vars = { "--value": part(share.value), "--low": part(share.low), "--spread": part(Math.max(0, share.high - share.low)) };
+      const whisker = share.low === null ? {} : { "--low": part(share.low), "--spread": part(Math.max(0, share.high - share.low)) };
+      const vars = { "--value": part(share.value), ...whisker };
       return h(
         "li",
         {},
         h("span", {}, name),
-        h("span", { class: `track x-${name}`, vars }, h("i"), h("b")),
+        h("span", { class: `track x-${name}`, vars }, h("i"), share.low !== null && h("b")),
         h("span", { class: share.value ? "value" : "value zero" }, percent(share.value)),
         h("span", { class: "range" }, interval(share)),
       );

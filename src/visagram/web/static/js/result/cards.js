@@ -1,7 +1,7 @@
 // A card per person: face, name to edit, what was seen and how sure, and selecting for a merge or a split.
 import { h, icon } from "../ui.js";
 import { personBars, timeSpent, unsureLine } from "./bars.js";
-import { moment, mostly, span } from "./words.js";
+import { NO_INTERVAL, moment, mostly, span, untold } from "./words.js";
 
 const OPEN_UP_TO = 2;
 
@@ -67,6 +67,7 @@ export class Cards {
         h("span", { class: "visually-hidden" }, ` of ${person.name}`),
       ),
       rest,
+      !still && untold(Object.values(person.shares)) ? h("p", { class: "muted small" }, NO_INTERVAL) : null,
       still ? null : timeSpent(person),
     );
     body.open = this.open.get(person.id) ?? this.store.people.length <= OPEN_UP_TO;

@@ -3,14 +3,14 @@ import { api } from "../api.js";
 import { showFigure } from "../figure.js";
 import { EXPRESSIONS } from "../palette.js";
 import { h, toastProblem } from "../ui.js";
-import { exact, interval } from "./words.js";
+import { INTERVAL, exact, interval } from "./words.js";
 
 export async function compare({ store, panel }) {
   const place = h("div", { class: "panel figure-place" }, h("p", { class: "muted" }, "Drawing …"));
   const title = "Share of measured time by apparent expression";
   panel.replaceChildren(
     h("h2", {}, "Compare people"),
-    h("p", { class: "muted" }, "Intervals that do not overlap differ by more than chance would explain."),
+    h("p", { class: "muted" }, `${INTERVAL} Whether people differ by more than chance is not tested here: of several intervals some lie apart by chance.`),
     place,
   );
   const rows = [
@@ -19,7 +19,7 @@ export async function compare({ store, panel }) {
       person.name,
       ...EXPRESSIONS.map((name) => {
         const share = person.shares[name];
-        return share ? `${exact(share.value)} (${interval(share)})` : "–";
+        return share ? `${exact(share.value)}${share.low === null ? "" : ` (${interval(share)})`}` : "–";
       }),
     ]),
   ];

@@ -2,9 +2,9 @@
 import { EXPRESSIONS } from "../palette.js";
 import { h } from "../ui.js";
 import { grid, name } from "./grid.js";
-import { REASONS, exact, number, reasonWords, unsureWords } from "./words.js";
+import { INTERVAL, NO_INTERVAL, REASONS, exact, number, reasonWords, unsureWords } from "./words.js";
 
-const range = (share) => `${(share.low * 100).toFixed(1)} – ${exact(share.high)}`;
+const range = (low, high) => (low === null || low === undefined ? null : `${(low * 100).toFixed(1)} – ${exact(high)}`);
 
 export function statistics({ store, panel }) {
   const { people, totals, video } = store.report;
@@ -16,7 +16,8 @@ export function statistics({ store, panel }) {
     h(
       "p",
       { class: "muted" },
-      "Every number of the report. Shares are of measured time; the interval holds the true share in 95 of 100 such videos. ",
+      `Every number of the report. Shares are of measured time. ${INTERVAL} ${NO_INTERVAL} The share at worst is of all the time in the picture: `,
+      "if what was not measured showed the expression never, or always. What is missing is in no interval. ",
       `A frame is unsure (${unsureWords(store.unsureBelow)}) where no expression is probable enough; it counts under the best one all the same.`,
     ),
     ...tables,
@@ -24,7 +25,7 @@ export function statistics({ store, panel }) {
 }
 
 function expressions(people, totals) {
-  const heads = ["Person", "Expression", "Share", "95\u00a0% interval", "Mean probability", "Frames", "Of these certain"];
+  const heads = ["Person", "Expression", "Share", "95\u00a0% interval", "Episodes", "Share at worst", "Mean probability", "Frames", "Of these certain"];
   const rows = people.flatMap((person) =>
     EXPRESSIONS.map((expression, k) => {
       const share = person.shares[expression];
@@ -33,7 +34,7 @@ function expressions(people, totals) {
         k ? h("span", { class: "visually-hidden" }, person.name) : name(person.name),
         word(expression),
         share && exact(share.value),
-        share && range(share),
+        ...more(share),
         mean?.toFixed(3),
         number(person.emotion_counts[expression] ?? 0),
         certain(person, expression),
@@ -46,7 +47,7 @@ function expressions(people, totals) {
         k ? h("span", { class: "visually-hidden" }, "Everybody") : "Everybody",
         word(expression),
         exact(totals.shares[expression].value),
-        range(totals.shares[expression]),
+        ...more(totals.shares[expression]),
         null,
         number(totals.emotion_counts[expression] ?? 0),
         certain(totals, expression),
@@ -57,6 +58,8 @@ function expressions(people, totals) {
   table.classList.add("grouped", "expressions");
   return table;
 }
+
+const more = (share) => [share && range(share.low, share.high), share?.episodes ?? null, share && range(share.least, share.most)];
 
 const certain = ({ certain_counts: counts }, expression) => counts && number(counts[expression] ?? 0);
 

@@ -113,7 +113,7 @@ function row({ name, screen_time: present, measured, unsure, shares }) {
 }
 
 function cell(share) {
-  return share ? h("span", {}, exact(share.value), h("span", { class: "range" }, interval(share))) : "–";
+  return share ? h("span", {}, exact(share.value), share.low !== null && h("span", { class: "range" }, interval(share))) : "–";
 }
 
 function windowForm(store, add) {

@@ -44,11 +44,20 @@ export function seconds(text) {
   return parts.reduce((sum, part) => sum * 60 + Number(part), 0);
 }
 
-/** The 95 % interval as "55–67 %". */
+/** The 95 % interval as "55–67 %"; "–" where there is none. */
 export function interval(share) {
+  if (share.low === null) return "–";
   if (share.high < 0.005) return "<1\u00a0%";
   return `${Math.round(share.low * 100)}–${Math.round(share.high * 100)}\u00a0%`;
 }
+
+const FEWEST = 5;
+export const INTERVAL =
+  "The 95\u00a0% interval is a range for the share in the long run of footage like this. It does not hold the errors of the model, and the next video may well lie outside it.";
+export const NO_INTERVAL = `No interval where an expression began less than ${FEWEST} times: that is too few changes to tell one.`;
+
+/** Whether some of these shares, above nothing, has no interval. */
+export const untold = (shares) => shares.some((share) => share.low === null && share.value);
 
 export const exact = (share) => `${(share * 100).toFixed(1)}\u00a0%`;
 
@@ -101,15 +110,16 @@ export function certainty({ people, totals, video }) {
   const measured = people.filter((person) => person.most_common_emotion);
   if (!measured.length) return "";
   if (video.still) return "A single picture shows a single instant: it says nothing about before or after.";
-  const lead = (shares, name) => `${name} ${percent(shares[name].value)} (${interval(shares[name])})`;
+  const lead = (shares, name) => `${name} ${percent(shares[name].value)}${shares[name].low === null ? "" : ` (${interval(shares[name])})`}`;
   const coverage = `At least one face was measured during ${percent(totals.coverage)} of the time.`;
   const top = (shares) => Object.keys(shares).reduce((a, b) => (shares[b].value > shares[a].value ? b : a));
+  const told = (all) => (all.some((shares) => shares[top(shares)].low !== null) ? ", in brackets the 95\u00a0% interval" : ", after too few changes for an interval");
   if (people.length === 1)
-    return `Of the measured time ${lead(measured[0].shares, top(measured[0].shares))}, in brackets the 95\u00a0% interval. ${coverage}`;
+    return `Of the measured time ${lead(measured[0].shares, top(measured[0].shares))}${told([measured[0].shares])}. ${coverage}`;
   if (measured.length > 4)
-    return `Of everybody’s measured time ${lead(totals.shares, top(totals.shares))}, in brackets the 95\u00a0% interval. ${coverage}`;
+    return `Of everybody’s measured time ${lead(totals.shares, top(totals.shares))}${told([totals.shares])}. ${coverage}`;
   const each = measured.map((person) => `${brief(person.name)} ${lead(person.shares, top(person.shares))}`);
-  return `Of the measured time, with the 95\u00a0% interval: ${each.join(", ")}. ${coverage}`;
+  return `Of the measured time: ${each.join(", ")}${told(measured.map(({ shares }) => shares))}. ${coverage}`;
 }
 
 /** "only", "mostly" (at least half of the measured frames) or "most often", and which; empty if nothing was measured. */

@@ -5,15 +5,16 @@ import { announce, debounce, h } from "../ui.js";
 import { fromApi } from "./comparison.js";
 import { differenceRows, groupRows } from "./compare-table.js";
 import { choose, problemNotice, refill, scopeField, segments } from "./controls.js";
+import { showPlan } from "./plan.js";
 import { read, strongest } from "./reading.js";
-import { known, scope, study, windowNames } from "./store.js";
+import { known, scope, setCompared, study, windowNames } from "./store.js";
 
 const BY = [["condition", "Condition"], ["tag", "Tag"], ["participant", "Participant"]];
 const MEASURES = [["share", "Share of measured time"], ["mean_posterior", "Mean probability"]];
 const NAMES = { share: "Share of measured time", mean_posterior: "Mean probability" };
 const EXCLUDED = 5;
 
-const choice = { by: "condition", measure: "share", window: "", pair: "" };
+const choice = { by: "condition", measure: "share", window: "", least: 2, smallest: null, pair: "" };
 const place = document.getElementById("compare");
 const controls = document.getElementById("compare-controls");
 const parts = {};
@@ -27,8 +28,9 @@ export function startCompare() {
   parts.differences = h("div", { class: "panel", hidden: true });
   parts.pair = h("div");
   parts.excluded = h("div", { class: "study-excluded" });
+  parts.plan = h("div", { class: "study-plan" });
   parts.figures = h("div", { class: "study-compared" }, parts.groups, parts.differences);
-  place.append(parts.reading, parts.figures, parts.excluded);
+  place.append(parts.reading, parts.figures, parts.plan, parts.excluded);
   const later = debounce(load, 600);
   study.addEventListener("scope", () => { drawControls(); load(); });
   study.addEventListener("results", () => { if (known("tags").join("\n") !== tags) drawControls(); later(); });
@@ -43,15 +45,33 @@ function drawControls() {
   if (!windowNames.includes(choice.window)) choice.window = "";
   const times = [["", "Whole videos"], ...windowNames.map((name) => [name, `Window “${name}”`])];
   refill(controls, segments("Compare by", BY, choice.by, take("by")), segments("Measure", MEASURES, choice.measure, take("measure")),
-    scopeField("compare-tag"), windowNames.length > 0 && choose("compare-window", "Time", times, choice.window, take("window")), parts.pair);
+    scopeField("compare-tag"), windowNames.length > 0 && choose("compare-window", "Time", times, choice.window, take("window")),
+    amount("compare-least", "Measured at least (s)", choice.least, 86400, (value) => { choice.least = value ?? 0; load(); }),
+    amount("compare-smallest", "Smallest difference (points)", choice.smallest === null ? null : choice.smallest * 100, 100,
+      (value) => { choice.smallest = value ? value / 100 : null; load(); }),
+    parts.pair);
+}
+
+/** A field for a number from 0 to `most`; empty is null. */
+function amount(id, label, value, most, onChange) {
+  const field = h("input", { type: "number", id, min: "0", max: String(most), step: "any", inputmode: "decimal", value: value === null ? "" : String(Number(value.toFixed(4))) });
+  field.addEventListener("change", () => field.reportValidity() && onChange(field.value === "" ? null : Number(field.value)));
+  return h("div", { class: "field" }, h("label", { for: id }, label), field);
+}
+
+/** The comparison that the page asks for, without what is not chosen. */
+function chosen() {
+  const { by, measure, window, least, smallest } = choice;
+  return { by, measure, window, tag: scope.tag, least, ...(smallest === null ? {} : { smallest }) };
 }
 
 async function load() {
   const turn = (asked += 1);
-  const { by, measure, window } = choice;
+  const { by, measure } = choice;
+  setCompared(chosen());
   place.setAttribute("aria-busy", "true");
   try {
-    const result = await api.get("/study/compare", { by, measure, window, tag: scope.tag });
+    const result = await api.get("/study/compare", chosen());
     if (turn === asked) show(fromApi(result), by, measure);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -65,12 +85,13 @@ async function load() {
 }
 
 function show(result, by, measure) {
-  const { groups, differences, figure, excluded, method, notes } = result;
+  const { groups, differences, figure, excluded, method, notes, headline, plan, departures } = result;
   const words = read(result, by, measure);
   const cautions = [...words.cautions, ...notes];
   const line = (sentence) => sentence.map((part) => (part.aside ? h("span", { class: "study-aside" }, part.aside) : part.name ? h("em", {}, part.name) : part));
   refill(parts.reading,
     h("p", { class: "study-lead" }, line(words.lead)),
+    differences.length > 0 && h("p", {}, headline),
     words.more.length > 0 && h("ul", {}, words.more.map((sentence) => h("li", {}, line(sentence)))),
     cautions.length > 0 && h("ul", { class: "study-caution" }, cautions.map((text) => h("li", {}, text))));
   if (place.dataset.told) announce(parts.reading.firstElementChild.textContent);
@@ -79,6 +100,7 @@ function show(result, by, measure) {
   if (groups.length) showFigure(parts.groups, figure, { title: `${NAMES[measure]} by ${by}`, tableRows: groupRows(groups), filename: `visagram-${by}-${measure}` });
   else clearFigure(parts.groups);
   showDifferences(differences, measure);
+  showPlan(parts.plan, plan, departures, chosen(), load);
   showExcluded(excluded, method);
 }
 
@@ -106,9 +128,8 @@ function showDifferences(differences, measure) {
 
 async function drawDifference([a, b], rows, measure) {
   const turn = (drawn += 1);
-  const { by, window } = choice;
   try {
-    const figure = await api.get("/study/compare/difference", { by, measure, window, tag: scope.tag, first: b, second: a });
+    const figure = await api.get("/study/compare/difference", { ...chosen(), first: b, second: a });
     if (turn !== drawn) return;
     showFigure(parts.differences, figure, { title: `Difference: ${a} minus ${b}`, tableRows: differenceRows(rows), filename: `visagram-difference-${measure}` });
   } catch (error) {

@@ -2,18 +2,20 @@
 
 /**
  * groups: [{name, n, means: {happy: {mean, low, high}}}]. differences: [{a, b, expression, difference, low, high, effect,
- * p, corrected, n: [participants], paired}]. low, high, effect and p are null where there are too few participants.
+ * p, corrected, holm, equivalent, n: [participants], paired, alike}]. low, high, effect and p are null where there are too few participants.
+ * corrected: p over all differences of the comparison together. alike: nobody differs, and low and high are bounds.
  * excluded: [{id, name, reason}]. notes: sentences.
  */
-export function fromApi({ groups, differences, figure, excluded, method, notes }) {
+export function fromApi({ groups, differences, figure, excluded, method, notes, headline, least, smallest, plan, departures }) {
   return {
     groups: groups.map(({ name, n, means }) => ({
       name, n, means: Object.fromEntries(means.map(({ expression, value, low, high }) => [expression, { mean: value, low, high }])),
     })),
     differences: differences.map((each) => ({
       a: each.second, b: each.first, expression: each.expression, difference: each.value, low: each.low, high: each.high,
-      effect: each.effect, p: each.p, corrected: each.p_holm, n: each.n, paired: each.test === "paired t",
+      effect: each.effect, p: each.p, corrected: each.p_family, holm: each.p_holm, equivalent: each.p_equivalent, n: each.n,
+      paired: each.test === "paired t", alike: each.test === "",
     })),
-    figure, method, excluded, notes,
+    figure, method, excluded, notes, headline, least, smallest, plan, departures,
   };
 }

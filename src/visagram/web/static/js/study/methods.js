@@ -3,13 +3,14 @@ import { api, Problem } from "../api.js";
 import { copyText } from "../copy.js";
 import { debounce, h, icon } from "../ui.js";
 import { problemNotice } from "./controls.js";
-import { scope, study } from "./store.js";
+import { compared, scope, study } from "./store.js";
 
 const place = document.getElementById("methods-text");
 let asked = 0;
 
 export function startMethods() {
   study.addEventListener("scope", load);
+  study.addEventListener("compared", load);
   study.addEventListener("results", debounce(load, 600));
   load();
 }
@@ -17,7 +18,7 @@ export function startMethods() {
 async function load() {
   const turn = (asked += 1);
   try {
-    const { text } = await api.get("/study/methods", { tag: scope.tag });
+    const { text } = await api.get("/study/methods", { ...compared, tag: scope.tag });
     if (turn === asked) show(text);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

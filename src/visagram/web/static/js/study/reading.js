@@ -5,7 +5,7 @@ const FEW = 6;
 const FEWEST = 3;
 const LEVEL = 0.05;
 const UNSURE = 2;
-const CORRECTED = " Corrected for the seven expressions, this may be chance.";
+const CORRECTED = " Over all differences of this comparison together, this may be chance.";
 
 /** "12 points", "1 point", "less than 1 point": a difference of shares (0 to 1), without its sign. */
 export function points(difference) {
@@ -46,7 +46,7 @@ function sentence(each, by, measure) {
   return [...capital(place(by, more)), `, ${what}`, ...place(by, less), { aside: ` (95\u00a0% interval ${edge(low)} to ${edge(high)}, ${who})` }, "."];
 }
 
-const measured = ({ low, high }) => Number.isFinite(low) && Number.isFinite(high);
+const measured = ({ low, high, alike }) => !alike && Number.isFinite(low) && Number.isFinite(high);
 const apart = (each) => measured(each) && (each.low > 0 || each.high < 0);
 const enough = ({ n }) => Math.min(...n) >= FEWEST;
 const holds = (each) => enough(each) && (!Number.isFinite(each.corrected) || each.corrected < LEVEL);
@@ -60,8 +60,8 @@ export const strongest = (differences) => differences.filter(apart).sort(byStren
 /**
  * `lead` is the headline, `more` are further sentences, `cautions` say what limits them.
  *
- * A difference counts as clear where its interval leaves out zero and its p value, corrected for the seven expressions,
- * is below 0.05, with three participants or more; where only the interval does, the sentence says so.
+ * A difference counts as clear where its interval leaves out zero and its p value over all differences of the comparison
+ * together is below 0.05, with three participants or more; where only the interval does, the sentence says so.
  */
 export function read({ groups, differences }, by, measure) {
   if (!groups.length) return { lead: ["There is nothing to compare yet."], more: [], cautions: [`It takes analysed videos with a ${by}.`] };

@@ -8,11 +8,13 @@ export const FIELDS = ["participant", "condition", "tags"];
 
 /**
  * Events: `videos` (the list or a value changed), `results` (what is computed from them changed), `saving` (detail:
- * {video, field, state}), `scope` (the tag chosen), `windows` (the names of event windows became known).
+ * {video, field, state}), `scope` (the tag chosen), `windows` (the names of event windows became known), `compared` (what
+ * is compared).
  */
 export const study = new EventTarget();
 export const videos = new Map();
 export const scope = { tag: "" };
+export const compared = {};
 export const windowNames = [];
 const unsaved = new Map();
 
@@ -55,6 +57,15 @@ export function setScope(tag) {
   if (scope.tag === tag) return;
   scope.tag = tag;
   tell("scope");
+}
+
+/** Says what is compared, as the comparison asks for it; the methods paragraph speaks of it. */
+export function setCompared({ by, window, least, smallest }) {
+  const now = { by, window, least, ...(smallest === undefined ? {} : { smallest }) };
+  if (JSON.stringify(compared) === JSON.stringify(now)) return;
+  for (const name of Object.keys(compared)) delete compared[name];
+  Object.assign(compared, now);
+  tell("compared");
 }
 
 /** Takes over the analysis that an event brought; true where its video belongs to the study. */
