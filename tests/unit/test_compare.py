@@ -301,3 +301,37 @@ def test_intervals_of_differences_cover_from_5_to_30_participants(one: float, ot
         assert found.low is not None and found.high is not None
         hits += found.low <= other - one <= found.high
     assert 0.90 <= hits / 400 <= 0.99
+
+
+who = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 7), st.floats(0, 1), st.floats(0, 9)), max_size=24)
+
+
+@settings(deadline=None, max_examples=40)
+@given(who, st.floats(0, 6))
+def test_whatever_is_compared_every_sentence_is_true(parts: list[tuple[str, int, float, float]], least: float) -> None:
+    found = compare([Unit(g, f"p{p}", values(share), s) for g, p, share, s in parts], least=least)
+    time: dict[tuple[str, str], float] = {}
+    for group, person, _, seconds in parts:
+        time[group, f"p{person}"] = time.get((group, f"p{person}"), 0.0) + seconds
+    left_out = {key for key, seconds in time.items() if 0 < seconds < least - 1e-9}
+    kept = {(group.name, person) for group in found.groups for person in group.participants}
+    assert kept == {key for key, seconds in time.items() if seconds > 0} - left_out
+    said = [note for note in found.notes if "left out" in note]
+    assert len(said) == len({group for group, _ in left_out})
+    for note in said:
+        group, _, rest = note.partition(": ")
+        number = sum(name == group for name, _ in left_out)
+        assert rest.startswith(f"{number} participant{'' if number == 1 else 's'} measured for less than {least:g} s")
+    for first, second in itertools.combinations(found.groups, 2):
+        both = len(set(first.participants) & set(second.participants))
+        crossed = both and not both == first.n == second.n and min(first.n, second.n) > 1
+        alone = first.n + second.n - 2 * both
+        text = f"{first.name} and {second.name}: {both} appear in both and {alone} in one of them; all count (GEE)."
+        assert (text in found.notes) == bool(crossed)
+        tests = {d.test for d in found.differences if (d.first, d.second) == (first.name, second.name)}
+        usual = "paired t" if both == first.n == second.n else "GEE" if both else "Welch t"
+        assert tests <= {"", "exact", usual}
+    judged = [d.p_family for d in found.differences if d.p_family is not None]
+    if judged:
+        number = sum(p < 0.05 for p in judged)
+        assert found.headline.startswith(f"{number or 'None'} of the {len(judged)} difference")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+import sklearn.metrics
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visagram.core.types import EXPRESSIONS
@@ -192,3 +193,22 @@ def test_an_expression_that_nobody_voted_for_has_no_correlation():
 def test_a_model_that_gives_no_probabilities_is_refused_by_name(rows):
     with pytest.raises(DataError, match="odd"):
         check_posteriors(rows, 2, "odd")
+
+
+@given(st.integers(1, 80), st.integers(2, 7), st.integers(0, 999))
+@settings(deadline=None, max_examples=40)
+def test_figures_are_scikit_learns(faces: int, kinds: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, kinds, faces)
+    posteriors = random.dirichlet(np.ones(7), faces)
+    found, answers = measure(posteriors, labels, 0), posteriors.argmax(axis=1)
+    assert found.accuracy.value == pytest.approx(sklearn.metrics.accuracy_score(labels, answers))
+    present = np.unique(labels)
+    recall = sklearn.metrics.recall_score(labels, answers, labels=present, average="macro", zero_division=0)
+    assert found.macro_recall.value == pytest.approx(recall)
+    assert found.macro_f1.value == pytest.approx(sklearn.metrics.f1_score(labels, answers, average="macro"))
+    assert found.nll.value == pytest.approx(sklearn.metrics.log_loss(labels, posteriors, labels=range(7)))
+    truth = np.eye(7)[labels]
+    assert found.brier.value == pytest.approx(((posteriors - truth) ** 2).sum(axis=1).mean())
+    confusion = sklearn.metrics.confusion_matrix(labels, answers, labels=range(7))
+    np.testing.assert_array_equal(found.confusion, confusion)

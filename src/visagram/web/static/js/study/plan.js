@@ -2,6 +2,7 @@
 import { api, Problem } from "../api.js";
 import { h, icon, toast, toastProblem } from "../ui.js";
 import { refill } from "./controls.js";
+import { study } from "./store.js";
 
 const WORDS = { condition: "conditions", tag: "tags", participant: "participants" };
 const points = (share) => `${Number((share * 100).toFixed(2))} points`;
@@ -13,6 +14,7 @@ export function showPlan(place, plan, departures, asked, changed) {
       await api.post("/study/plan", asked);
       toast("The plan is frozen. A comparison that departs from it says so.");
       changed();
+      study.dispatchEvent(new Event("planned"));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       toastProblem(error);

@@ -9,7 +9,7 @@ export const FIELDS = ["participant", "condition", "tags"];
 /**
  * Events: `videos` (the list or a value changed), `results` (what is computed from them changed), `saving` (detail:
  * {video, field, state}), `scope` (the tag chosen), `windows` (the names of event windows became known), `compared` (what
- * is compared).
+ * is compared), `planned` (another plan is in force).
  */
 export const study = new EventTarget();
 export const videos = new Map();

@@ -13,23 +13,27 @@ export function startTidy() {
   const later = debounce(load, 600);
   study.addEventListener("scope", load);
   study.addEventListener("results", later);
+  study.addEventListener("planned", load);
   load();
 }
 
 async function load() {
   const turn = (asked += 1);
   try {
-    const { items, total, columns, windows } = await api.get("/study/table", { format: "json", tag: scope.tag, limit: ROWS });
+    const [{ items, total, columns, windows }, { plan }] = await Promise.all([
+      api.get("/study/table", { format: "json", tag: scope.tag, limit: ROWS }),
+      api.get("/study/plan"),
+    ]);
     if (turn !== asked) return;
     setWindowNames(windows);
-    show(items, total, columns);
+    show(items, total, columns, plan);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (turn === asked) refill(place, problemNotice(`The table could not be made. ${error.detail}`, load));
   }
 }
 
-function show(items, total, columns) {
+function show(items, total, columns, plan) {
   const field = scopeField("tidy-tag");
   if (!items.length) {
     refill(place, field, h("p", { class: "study-quiet" }, scope.tag
@@ -41,10 +45,11 @@ function show(items, total, columns) {
   const head = h("tr", {}, order.map((name) => h("th", { scope: "col", class: isText(items, name) ? "text" : "" }, name)));
   const body = items.map((item) => h("tr", {}, order.map((name, nth) => h(nth ? "td" : "th", nth ? { class: isText(items, name) ? "text" : "" } : { scope: "row" }, asText(item[name])))));
   const file = (format, label) => h("a", { class: "button", href: api.url("/study/table", { format, tag: scope.tag }), download: "" }, icon("download"), label);
+  const planned = plan && h("a", { class: "button", href: api.url("/study/plan.json"), download: "" }, icon("download"), "Frozen plan");
   refill(place,
     h("div", { class: "study-tidy-head" }, field,
       h("p", { class: "muted small" }, `${count(total, "row")} of ${count(columns.length, "column")}${total > ROWS ? `; the first ${ROWS} are shown` : ""}.`),
-      h("div", { class: "row" }, file("csv", "CSV"), file("parquet", "Parquet"))),
+      h("div", { class: "row" }, file("csv", "CSV"), file("parquet", "Parquet"), planned)),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "First rows of the table" },
       h("table", { class: "table study-tidy" }, h("thead", {}, head), h("tbody", {}, body))),
   );
