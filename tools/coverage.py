@@ -1,7 +1,8 @@
-"""How often the 95 % interval of a share holds the truth: `python tools/coverage.py [RUNS]`.
+"""How often intervals hold the truth, and tests err: `python tools/coverage.py [RUNS]`.
 
 Simulated people show one expression for a while and something else for a while, again and again. Each cell is many such
-videos, analysed as real ones are. Writes the table of `docs/statistics.md`; with 1,000 runs it takes some minutes.
+videos, analysed as real ones are. Likewise studies in which nothing differs.
+Writes the tables of `docs/statistics.md`; with 1,000 runs it takes some minutes.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
+from visagram.core.difference import Two, estimate, exchanged
 from visagram.core.statistics import FEWEST, shares_of, shares_of_all
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
 BEGIN, END = "<!-- coverage: written by tools/coverage.py -->\n", "<!-- end of coverage -->\n"
+BEGIN_STUDIES, END_STUDIES = "<!-- differences: written by tools/coverage.py -->\n", "<!-- end of differences -->\n"
 RATE = 12.5
 SHOWN, ELSE = 3, 6
 LENGTHS = ("exponential", "log-normal", "Pareto")
@@ -26,7 +30,8 @@ LENGTHS = ("exponential", "log-normal", "Pareto")
 class Cell(NamedTuple):
     """share: of the time in the long run. dwell: mean length of a stretch that shows it, seconds. seconds: of video.
     change: '' or what is irregular: 'trend' (from half to one and a half times the share), 'gaps' (a third of the time
-    is missing, some seconds at a time), 'rate' (frames of 1/60 and 1/24 s), 'flicker' (one frame in 50 is misread)."""
+    is missing, some seconds at a time), 'rate' (frames of 1/60 and 1/24 s), 'flicker' (one frame in 50 is misread),
+    'together' (people react to the same thing, each up to 0.8 s late)."""
 
     share: float
     dwell: float
@@ -48,6 +53,7 @@ CELLS = (
     *(Cell(0.05, 1, 300, lengths) for lengths in LENGTHS[1:]),
     *(Cell(0.3, 1, 120, change=change) for change in ("trend", "gaps", "rate", "flicker")),
     *(Cell(0.3, 2, 60, people=people) for people in (2, 5, 10, 20)),
+    *(Cell(0.3, dwell, 60, people=people, change="together") for dwell, people in ((2, 5), (4, 10), (10, 5))),
     Cell(0.3, 2, 60, "log-normal", 5),
 )
 
@@ -67,13 +73,23 @@ def simulate(cell: Cell, runs: int, seed: int = 0) -> Found:
     held, widths = 0, []
     for run in range(runs):
         time, span = _frames(cell, random)
-        emotion = np.stack([_person(cell, time, random) for _ in range(cell.people)], axis=1)
+        if cell.change == "together":
+            state = random.bit_generator.state
+            late = random.uniform(0, 0.8, cell.people)
+            random.bit_generator.state = state
+            shown = []
+            for lag in late:
+                random.bit_generator.state = state
+                shown.append(_person(cell, time - lag, random))
+            emotion = np.stack(shown, axis=1)
+        else:
+            emotion = np.stack([_person(cell, time, random) for _ in range(cell.people)], axis=1)
         if cell.people == 1:
             share = shares_of(emotion[:, 0], span, run)[SHOWN]
         else:
             frame, person = (part.ravel() for part in np.indices(emotion.shape))
-            spans = np.repeat(span, cell.people)
-            share = shares_of_all(frame, person.astype(np.int32), emotion.ravel(), spans, run)[SHOWN]
+            times, spans = np.repeat(time, cell.people), np.repeat(span, cell.people)
+            share = shares_of_all(frame, times, person.astype(np.int32), emotion.ravel(), spans, run)[SHOWN]
         if share.low is not None and share.high is not None:
             held += share.low <= _truth(cell) <= share.high
             widths.append(share.high - share.low)
@@ -133,26 +149,61 @@ def _lengths(kind: str, means: NDArray[np.float64], random: np.random.Generator)
 def table(runs: int) -> str:
     """All cells as a table in Markdown."""
     lines = [
-        "| share | mean stretch | video | people | stretches | episodes | interval told | holds the truth | width |",
+        "| share | mean stretch | video | people | stretches "
+        "| episodes expected | interval told | holds the truth | width |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for cell in CELLS:
         found = simulate(cell, runs)
         expected = cell.seconds * cell.share / cell.dwell * cell.people
+        # So few videos tell nothing of how often.
+        held = f"{found.holds:.1%}" if found.told >= 0.1 else "–"
         kind = cell.lengths + (f", {cell.change}" if cell.change else "")
         facts = f"{cell.share:.0%} | {cell.dwell:g} s | {cell.seconds:g} s | {cell.people} | {kind} | {expected:.0f}"
-        lines.append(f"| {facts} | {found.told:.0%} | {found.holds:.1%} | {100 * found.width:.0f} points |")
+        lines.append(f"| {facts} | {found.told:.0%} | {held} | {100 * found.width:.0f} points |")
         print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 
 
+DESIGNS = ((40, 4, 2), (5, 5, 1), (6, 6, 3), (10, 10, 5), (12, 5, 5), (8, 8, 8), (8, 8, 0), (20, 5, 0))
+"""Participants in one condition, in another, and in both."""
+
+
+def differences(runs: int) -> str:
+    """Comparisons without a difference, as a table in Markdown. wide: the second condition spreads three times as
+    much."""
+    lines = [
+        "| participants | in both | spreads | interval holds the truth | some family-wise p below 0.05 |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for n, m, both in DESIGNS:
+        for spread in (1, 3):
+            random = np.random.default_rng([n, m, both, spread])
+            held = wrong = 0
+            for _ in range(runs):
+                one, other = random.normal(size=(n, 7)), random.normal(size=(m, 7))
+                # A correlation of 0.5 between both values of one participant.
+                other[:both] = 0.5 * one[:both] + np.sqrt(0.75) * other[:both]
+                two = Two(one, other * spread, both)
+                found = estimate(two)
+                held += int((np.abs(found.value) <= student.ppf(0.975, found.freedom) * found.error).sum())
+                wrong += bool(exchanged(two, 0)[1].min() < 0.05)
+            lines.append(f"| {n} and {m} | {both} | 1 and {spread} | {held / runs / 7:.1%} | {wrong / runs:.1%} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
 def main(runs: int) -> None:
-    page = PAGE.read_text("utf-8")
-    before, after = page.index(BEGIN) + len(BEGIN), page.index(END)
-    note = (
-        f"`python tools/coverage.py {runs}`: {runs:,} videos a cell; intervals are told from {FEWEST} episodes on.\n\n"
+    note = f"`python tools/coverage.py {runs}`, so many videos a cell; intervals from {FEWEST} episodes on.\n\n"
+    _write(BEGIN, END, note + table(runs))
+    _write(
+        BEGIN_STUDIES, END_STUDIES, f"`python tools/coverage.py {runs}`, so many studies a row.\n\n" + differences(runs)
     )
-    PAGE.write_text(page[:before] + "\n" + note + table(runs) + "\n" + page[after:], "utf-8")
+
+
+def _write(begin: str, end: str, text: str) -> None:
+    page = PAGE.read_text("utf-8")
+    PAGE.write_text(page[: page.index(begin) + len(begin)] + "\n" + text + "\n" + page[page.index(end) :], "utf-8")
 
 
 if __name__ == "__main__":

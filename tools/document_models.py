@@ -46,7 +46,8 @@ network of 1.6 M parameters the same of the test split, and of `fer` all of CK+,
 photographs are faces from elsewhere, see below: nothing was trained on them. Three numbers of the recipe (how far it
 leans away from the everyday prior, the decay of its weights, and how large the embedded network's features are) and
 the share of wrong answers that say neutral were chosen on the people of `posed` with an even number and the photographs
-whose number is divisible by four, among about 140 fits; the figures of the others stand below the table.
+whose number is divisible by four, among about 140 fits; the figures of the others stand below the table. The goals of
+the calibration error are of the uncorrected one.
 
 """
 MADE = """{unseen}

@@ -154,10 +154,10 @@ def test_the_headline_says_over_what_it_is_corrected() -> None:
     far = compare(units("a", low) + units("b", high))
     assert far.headline == (
         "2 of the 2 differences of this comparison are more than chance explains, over all of them together "
-        "(family-wise p below 0.05)."
+        "(family-wise p below 0.05; participants exchanged)."
     )
     near = compare(units("a", [0.1, 0.2, 0.3, 0.4]) + units("b", [0.2, 0.1, 0.4, 0.3]))
-    assert near.headline.startswith("None of the 2 differences of this comparison are more than chance explains")
+    assert near.headline.startswith("None of the 2 differences of this comparison is more than chance explains")
     assert compare(units("a", [0.1])).headline == "No difference can be judged."
 
 
@@ -196,7 +196,7 @@ def test_every_pair_of_groups_is_compared() -> None:
 
 def test_rare_expressions_of_few_participants_come_with_a_warning() -> None:
     assert any("too narrow" in note for note in compare(units("a", [0.0, 0.0, 0.02, 0.1])).notes)
-    assert not any("too narrow" in note for note in compare(units("a", [0.0, 0.0, 0.02, 0.1] * 3)).notes)
+    assert not any("too narrow" in note for note in compare(units("a", [0.0, 0.0, 0.02, 0.1] * 8)).notes)
     assert not any("too narrow" in note for note in compare(units("a", [0.5, 0.6, 0.7])).notes)
 
 
@@ -335,3 +335,21 @@ def test_whatever_is_compared_every_sentence_is_true(parts: list[tuple[str, int,
     if judged:
         number = sum(p < 0.05 for p in judged)
         assert found.headline.startswith(f"{number or 'None'} of the {len(judged)} difference")
+
+
+def test_a_comparison_that_errs_more_often_than_it_says_says_so() -> None:
+    random = np.random.default_rng(0)
+    few = compare(units("a", random.uniform(0.2, 0.6, 12)) + units("b", random.uniform(0.2, 0.6, 4), "q"))
+    assert any("much fewer participants in one of them" in note for note in few.notes)
+    assert not any("much fewer" in note for note in compare(units("a", [0.2, 0.3]) + units("b", [0.2, 0.4], "q")).notes)
+    apart = compare(units("a", [0.3, 0.31, 0.32, 0.3]) + units("b", [0.1, 0.9, 0.5, 0.3], "q"))
+    assert any("differ much more in one of them" in note for note in apart.notes)
+    pairs = compare(units("a", [0.3, 0.31, 0.32, 0.3]) + units("b", [0.1, 0.9, 0.5, 0.3]))
+    assert not any("differ much more" in note for note in pairs.notes), "pairs are exchanged within"
+
+
+def test_rare_expressions_of_few_are_not_said_to_be_equal() -> None:
+    rare = compare(units("a", [0.01, 0.02, 0.0, 0.03]) + units("b", [0.02, 0.0, 0.03, 0.01]), smallest=0.1)
+    assert difference(rare).p_equivalent is None
+    common = compare(units("a", [0.31, 0.32, 0.3, 0.33]) + units("b", [0.32, 0.3, 0.33, 0.31]), smallest=0.1)
+    assert difference(common).p_equivalent is not None

@@ -77,7 +77,8 @@ def test_a_whole_comparison() -> None:
         "calm and film: too few participants for any difference to be told from chance, however large it is.",
         "calm and talk: too few participants for any difference to be told from chance, however large it is.",
         "film and talk: too few participants for any difference to be told from chance, however large it is.",
-        "calm, film, talk: fewer than 10 participants, so the intervals of expressions below 5% are too narrow.",
+        "calm, film, talk: fewer than 30 participants, so the intervals of expressions below 5% are too narrow, and "
+        "their differences are not tested for equivalence.",
     ]
     happy = {(d["first"], d["second"]): d for d in found["differences"] if d["expression"] == "happy"}
     angry = next(d for d in found["differences"] if d["expression"] == "angry")
@@ -133,7 +134,7 @@ def happy(first: dict[str, float], second: dict[str, float]) -> tuple[float | No
 def test_of_two_pairs_an_interval_reaches_no_further_than_shares_can_and_there_is_no_effect() -> None:
     low, high, effect = happy({"ada": 0.1, "bob": 0.4}, {"ada": 0.5, "bob": 0.2})
     told = compare([*units("a", {"ada": 0.1, "bob": 0.4}), *units("b", {"ada": 0.5, "bob": 0.2})]).notes
-    assert "a and b: two participants tell no effect size, whose correction needs more." in told
+    assert "a and b: two pairs tell no effect size, whose correction needs more." in told
     assert (low, high, effect) == (-1, 1, None)
     low, high, effect = happy({"ada": 0.1, "bob": 0.4}, {"eve": 0.5, "fay": 0.3})
     assert effect == pytest.approx(0.15 / sqrt((0.045 + 0.02) / 2) * hedges(2))
@@ -153,8 +154,8 @@ def people(count: int, low: float, high: float) -> list[Unit]:
     return [Unit("a", f"p{k:02}", shares(0.3, (low, high)[k % 2]), 60) for k in range(count)]
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, False), (2, True), (9, True), (10, False)])
-def test_too_few_for_rare_expressions_are_two_to_nine(count: int, said: bool) -> None:
+@pytest.mark.parametrize(("count", "said"), [(1, False), (2, True), (29, True), (30, False)])
+def test_too_few_for_rare_expressions_are_two_to_twenty_nine(count: int, said: bool) -> None:
     notes = [note for note in compare(people(count, 0.1, 0.1)).notes if "too narrow" in note]
     assert bool(notes) is said
 

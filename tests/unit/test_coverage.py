@@ -60,3 +60,14 @@ def test_the_page_has_a_row_for_each_cell() -> None:
     page = coverage.PAGE.read_text("utf-8")
     table = page[page.index(coverage.BEGIN) : page.index(coverage.END)]
     assert table.count("\n| ") == len(coverage.CELLS) + 2
+    for cell in coverage.CELLS:
+        assert f"\n| {cell.share:.0%} | {cell.dwell:g} s | {cell.seconds:g} s | {cell.people} | {cell.lengths}" in table
+    studies = page[page.index(coverage.BEGIN_STUDIES) : page.index(coverage.END_STUDIES)]
+    assert studies.count("\n| ") == 2 * len(coverage.DESIGNS) + 2
+
+
+@pytest.mark.slow
+def test_studies_without_a_difference_err_as_seldom_as_they_say() -> None:
+    for line in coverage.differences(300).splitlines()[2:]:
+        *_, holds, wrong, _ = (cell.strip(" %") for cell in line.split("|"))
+        assert float(holds) >= 91 and float(wrong) <= 12, line

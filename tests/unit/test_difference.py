@@ -39,6 +39,30 @@ def test_strangers_are_welchs_t_test(n: int, m: int, seed: int) -> None:
     np.testing.assert_allclose(found.freedom, np.maximum(book.df, 1))
 
 
+@given(st.integers(2, 9), st.integers(2, 9), st.integers(0, 9), st.integers(0, 99))
+def test_degrees_of_freedom_are_those_of_the_whole_quadratic_form(n: int, m: int, both: int, seed: int) -> None:
+    both = min(both, n, m)
+    two = drawn(n, m, both, seed, k=1)
+    a, b = (values - values.mean(axis=0) for values in (two.one, two.other))
+    contrast = np.zeros((n + m - both, n + m))
+    contrast[np.arange(n), np.arange(n)] = -1 / np.sqrt(n * (n - 1))
+    contrast[[*range(both), *range(n, n + m - both)], n + np.arange(m)] = 1 / np.sqrt(m * (m - 1))
+    centre = np.eye(n + m)
+    centre[:n, :n] -= 1 / n
+    centre[n:, n:] -= 1 / m
+    form = centre @ contrast.T @ contrast @ centre
+    spreads = np.repeat([float((a**2).sum()) / (n - 1), float((b**2).sum()) / (m - 1)], [n, m])
+    covariance = np.diag(spreads)
+    shared = np.clip(
+        float((a[:both] * b[:both]).sum()) / max(both, 1), *(np.sqrt(spreads[0] * spreads[-1]) * np.array([-1, 1]))
+    )
+    covariance[np.arange(both), n + np.arange(both)] = covariance[n + np.arange(both), np.arange(both)] = shared
+    product = form @ covariance
+    assert estimate(two).error[0] ** 2 == pytest.approx(float(np.r_[a, b][:, 0] @ form @ np.r_[a, b][:, 0]))
+    expected = n - 1 if both == n == m else max(1.0, np.trace(product) ** 2 / np.trace(product @ product))
+    assert estimate(two).freedom[0] == pytest.approx(expected)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(3, 9), st.integers(3, 9), st.booleans(), st.integers(0, 99))
 def test_effects_and_equivalence_are_pingouins(n: int, m: int, paired: bool, seed: int) -> None:
@@ -64,13 +88,18 @@ def test_effects_and_equivalence_are_pingouins(n: int, m: int, paired: bool, see
     assert happy.p_equivalent is not None and happy.p_equivalent >= min(1.0, raw) - 1e-9
 
 
-def test_equivalence_alone_is_pingouins() -> None:
+def test_equivalence_of_one_that_differs_is_pingouins() -> None:
     one, other = np.array([0.3, 0.42, 0.31, 0.38, 0.36]), np.array([0.31, 0.41, 0.33, 0.37, 0.4])
-    two = Two(one[:, None], other[:, None], 5)
-    found = estimate(two)
-    raw = stats.t.sf((0.1 - abs(found.value[0])) / found.error[0], found.freedom[0])
+    rows = [("a", one), ("b", other)]
+    # Happy and neutral mirror each other, the others are never shown: the two that differ are corrected for each other.
+    units = [
+        Unit(group, f"p{k}", (0, 0, 0, share, 0, 0, 1 - share), 9.0)
+        for group, shares in rows
+        for k, share in enumerate(shares.tolist())
+    ]
+    found = next(d for d in compare(units, smallest=0.1).differences if d.expression == "happy")
     book = pingouin.tost(other, one, bound=0.1, paired=True)
-    assert raw == pytest.approx(float(book["pval" if "pval" in book else "p_val"].iloc[0]))
+    assert found.p_equivalent == pytest.approx(2 * float(book["pval" if "pval" in book else "p_val"].iloc[0]))
 
 
 def test_exchanges_are_all_of_them_where_there_are_few() -> None:
@@ -117,6 +146,11 @@ def test_no_difference_can_be_rarer_than_the_exchanges_allow() -> None:
     assert least_p(drawn(3, 3, 0, 0)) == 2 / 20
     assert least_p(drawn(3, 4, 0, 0)) == 1 / 35
     assert least_p(drawn(30, 30, 30, 0)) == 1 / 10_000
+    # Groups of other sizes cannot be exchanged whole: some exchanges are as far apart, or none.
+    assert least_p(drawn(2, 22, 1, 0)) == 1 / 44
+    found = Two(np.array([[0.0], [0.01]]), np.linspace(0.5, 1, 22)[:, None], 1)
+    assert exchanged(found, 0)[0][0] >= least_p(found)
+    assert least_p(drawn(600, 600, 0, 0, k=1)) == least_p(drawn(1100, 1100, 1100, 0, k=1)) == 1 / 10_000
     apart = Two(np.zeros((4, 1)), np.ones((4, 1)), 4)
     assert exchanged(apart, 0)[0][0] == least_p(apart)
 

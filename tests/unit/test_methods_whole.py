@@ -400,7 +400,7 @@ def test_what_was_unsure() -> None:
 def test_what_follows_and_its_sources() -> None:
     found = paragraphs(made())
     assert found[5].startswith("Shares of measured time are given with 95 % intervals for the share in the long run")
-    assert "(500 resamples, automatic block length; Politis and White 2004)" in found[5]
+    assert "(500 resamples, three times the longest automatic block length; Politis and White 2004)" in found[5]
     assert found[6].startswith("The measure is apparent expression:")
     assert found[7:] == ["References", *sorted(SOURCES)]
     compared = paragraphs(made(), compared=True)

@@ -84,8 +84,8 @@ def test_the_interval_covers_with_a_variable_frame_rate():
         (70_000, 100, 3, [(0.28155669818, 0.294132256108), (0.282778018507, 0.295369523155)]),
     ],
 )
-def test_a_seed_gives_the_intervals_that_version_0_1_0_gave(steps, dwell, seed, expected):
-    # They were drawn one resample after the other then; results that people have written down stay what they are.
+def test_a_seed_gives_the_bootstraps_part_that_version_0_1_0_gave(steps, dwell, seed, expected):
+    # Its intervals were the bootstrap's alone, drawn one resample after the other.
     k = np.arange(steps)
     state = k // dwell * k // dwell * 31 % 101 % 7 % 4
     weights = 1 + k * 37 % 11 / 10
@@ -180,7 +180,7 @@ def test_a_still_picture_has_no_interval_however_many_faces_are_in_it():
     faces = make_rows([0] * 40, 0, expression=[HAPPY, NEUTRAL] * 20, span=0.0).with_columns(
         person=np.arange(40, dtype=np.int32)
     )
-    found = shares_of_all(faces.frame, faces.person, faces.emotion, faces.span, 0)
+    found = shares_of_all(faces.frame, faces.time, faces.person, faces.emotion, faces.span, 0)
     assert [(share.value, share.low) for share in found] == [
         (0.5 if k in (HAPPY, NEUTRAL) else 0.0, None) for k in range(7)
     ]
@@ -210,7 +210,7 @@ def test_the_interval_of_everybody_covers(people):
     runs, hits = 150, 0
     for run in range(runs):
         rows = crowd(people, 1000, 25, 0.3, 1000 * people + run)
-        share = shares_of_all(rows.frame, rows.person, rows.emotion, rows.span, run)[HAPPY]
+        share = shares_of_all(rows.frame, rows.time, rows.person, rows.emotion, rows.span, run)[HAPPY]
         hits += share.low <= 0.3 <= share.high
     assert hits / runs >= 0.92
 
@@ -219,15 +219,22 @@ def test_everybodys_shares_of_one_person_are_that_persons():
     rows = make_rows(
         range(600), 0, expression=np.where(two_states(600, 9, 0.4, np.random.default_rng(0)), HAPPY, NEUTRAL)
     )
-    assert shares_of_all(rows.frame, rows.person, rows.emotion, rows.span, 3) == expression_shares(rows, 3)
+    assert shares_of_all(rows.frame, rows.time, rows.person, rows.emotion, rows.span, 3) == expression_shares(rows, 3)
 
 
-def test_everybodys_episodes_are_the_sum_of_each_ones():
-    rows = crowd(3, 500, 20, 0.4, 5)
-    each = [expression_shares(rows[rows.person == k], 0) for k in range(3)]
-    found = shares_of_all(rows.frame, rows.person, rows.emotion, rows.span, 0)
-    assert [share.episodes for share in found] == [sum(mine[k].episodes for mine in each) for k in range(7)]
+def test_everybodys_episodes_that_begin_together_are_one():
+    # Two people, the second 0.4 s behind the first: six of their twelve episodes could be reactions to the other's.
+    shown = np.tile([*[HAPPY] * 50, *[NEUTRAL] * 50], 6)
+    both = np.stack([shown, np.roll(shown, 10)], 1)
+    rows = make_rows(np.repeat(range(600), 2), 0, expression=both.ravel(), span=0.04)
+    rows = rows.with_columns(person=np.tile(np.int32([1, 2]), 600))
+    found = shares_of_all(rows.frame, rows.time, rows.person, rows.emotion, rows.span, 0)
+    assert found[HAPPY].episodes == 6
+    each = [expression_shares(rows[rows.person == k], 0) for k in (1, 2)]
     assert found[HAPPY].value == pytest.approx(np.mean([mine[HAPPY].value for mine in each]))
+    late = np.stack([shown, np.roll(shown, 30)], 1)
+    rows = make_rows(np.repeat(range(600), 2), 0, expression=late.ravel(), span=0.04).with_columns(person=rows.person)
+    assert shares_of_all(rows.frame, rows.time, rows.person, rows.emotion, rows.span, 0)[HAPPY].episodes == 12
 
 
 def test_nothing_measured_gives_no_shares():

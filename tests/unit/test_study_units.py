@@ -82,6 +82,12 @@ def test_bystanders_are_not_the_participant() -> None:
     assert len(of(*({**each, "participant": ""} for each in rows))[0]) == len(of(*rows, by="participant")[0]) == 3
 
 
+def test_whoever_was_not_measured_is_not_the_participant() -> None:
+    found, notes = of(row(person=1, still=True, **NOTHING), row(person=2, still=True, measured=0.04))
+    assert found == [Unit("film", "ada", SHARES, 1.0, still=True)]
+    assert notes == []
+
+
 def test_a_close_choice_of_the_participant_is_told() -> None:
     found, notes = of(row(person=1, measured=5.0), row(person=2, measured=4.0))
     assert [unit.measured for unit in found] == [5.0]

@@ -104,7 +104,7 @@ def test_all_totals() -> None:
     rows = crowd()
     found = totals(rows, frames=9, damaged=2, analysed=4.0, seed=7, unsure_below=0.5)
     voted = rows[rows.usable]
-    shares = at_worst(shares_of_all(voted.frame, voted.person, voted.emotion, voted.span, 7), 2.0, 2.5)
+    shares = at_worst(shares_of_all(voted.frame, voted.time, voted.person, voted.emotion, voted.span, 7), 2.0, 2.5)
     assert found == Totals(9, 2, 3, 4.0, 0.375, (0, 0, 0, 2, 2, 0, 0), (0, 0, 0, 2, 1, 0, 0), shares, 0.5)
     assert [share.value for share in shares] == [0, 0, 0, 0.5, 0.5, 0, 0]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from factories import doubtful_report, make_report, no_people, one_frame, unusable_person
+from visagram.core.statistics import FEWEST
 from visagram.core.types import EXPRESSIONS, GUESSED, REPAIRED, Person, Share
+from visagram.export import words
 from visagram.export.text import summary
 from visagram.export.words import (
     clock,
@@ -374,3 +377,10 @@ def test_the_whole_summary_of_little() -> None:
         "Person 1: in the picture for 2.0 s, no frame was clear enough to measure",
         "  not measured: too small 2.0 s",
     ]
+
+
+def test_the_page_says_of_intervals_what_the_report_says() -> None:
+    script = (Path(words.__file__).parents[1] / "web" / "static" / "js" / "result" / "words.js").read_text("utf-8")
+    assert f"const FEWEST = {FEWEST};" in script
+    assert words.INTERVAL.replace("95 %", "95\\u00a0%") in script
+    assert words.NO_INTERVAL.replace(f"{FEWEST} times", "${FEWEST} times") in script

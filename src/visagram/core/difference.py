@@ -57,28 +57,36 @@ def estimate(two: Two) -> Estimated:
 
 
 def _freedom(one: Floats, other: Floats, both: int) -> Floats:
-    """(k,) twice the squared mean over the variance of the quadratic form that the squared error is."""
+    """(k,) twice the squared mean over the variance of the quadratic form that the squared error is.
+
+    Its matrix and the covariance are constant within four kinds of values, each group's of who is in both and of who is
+    not: sums of a matrix of ones and, where kinds go together, one of unit, so that 4 by 4 numbers of each do.
+    """
     n, m = len(one), len(other)
-    if both == n == m:
-        return np.full(one.shape[1], n - 1.0)
-    weight = np.concatenate([np.full(n, -1 / np.sqrt(n * (n - 1))), np.full(m, 1 / np.sqrt(m * (m - 1)))])
-    partner = np.arange(both)
-    form = np.diag(weight**2)
-    form[partner, n + partner] = form[n + partner, partner] = weight[0] * weight[n]
-    centre = np.eye(n + m)
-    centre[:n, :n] -= 1 / n
-    centre[n:, n:] -= 1 / m
-    form = centre @ form @ centre
+    sizes = np.diag([both, n - both, both, m - both]).astype(np.float64)
+    parts = 1 / (n * (n - 1)), 1 / (m * (m - 1))
+    unit = np.diag([parts[0], parts[0], parts[1], parts[1]])
+    unit[0, 2] = unit[2, 0] = -np.sqrt(parts[0] * parts[1])
+    ones = np.zeros((4, 4))
+    ones[:2, :2], ones[2:, 2:] = -1 / n, -1 / m
+    centre = (np.eye(4), ones)
+
+    def times(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        return a[0] @ b[0], a[0] @ b[1] + a[1] @ b[0] + a[1] @ sizes @ b[1]
+
+    def trace(a: tuple[Floats, Floats]) -> float:
+        return float(np.diag(sizes) @ (np.diag(a[0]) + np.diag(a[1])))
+
+    form = times(times(centre, (unit, np.zeros((4, 4)))), centre)
     found = []
     for a, b in zip(one.T, other.T, strict=True):
-        variances = np.repeat([a @ a / (n - 1), b @ b / (m - 1)], [n, m])
-        limit = np.sqrt(variances[0] * variances[-1])
-        shared = float(np.clip(a[:both] @ b[:both] / max(both, 1), -limit, limit))
-        product = form * variances
-        product[:, n + partner] += form[:, partner] * shared
-        product[:, partner] += form[:, n + partner] * shared
-        below = float((product * product.T).sum())
-        found.append(max(1.0, float(np.trace(product)) ** 2 / below) if below > NOTHING**2 else 0.0)
+        spreads = a @ a / (n - 1), b @ b / (m - 1)
+        limit = np.sqrt(spreads[0] * spreads[1])
+        covariance = np.diag([spreads[0], spreads[0], spreads[1], spreads[1]])
+        covariance[0, 2] = covariance[2, 0] = np.clip(a[:both] @ b[:both] / max(both, 1), -limit, limit)
+        product = times(form, (covariance, np.zeros((4, 4))))
+        below = trace(times(product, product))
+        found.append(max(1.0, trace(product) ** 2 / below if below > 0 else 0.0))
     return np.array(found)
 
 
@@ -108,8 +116,8 @@ def exchanged(two: Two, seed: int) -> tuple[Floats, Floats, bool]:
 
 
 def least_p(two: Two) -> float:
-    """The smallest p that `exchanged` can give."""
-    return 1 / min(_number(two) / (2 if two.both or len(two.one) == len(two.other) else 1), DRAWS + 1)
+    """The smallest p that `exchanged` can give. Groups of one size can be exchanged whole, which is as far apart."""
+    return 1 / min(_number(two) // (2 if len(two.one) == len(two.other) else 1), DRAWS + 1)
 
 
 def _number(two: Two) -> int:

@@ -11,28 +11,44 @@ from typing import Any
 
 from visagram.core.compare import LEAST
 
+COMPARED = {
+    "by": "what makes a group",
+    "measure": "the measure",
+    "window": "the event window",
+    "tag": "the tag of the videos",
+    "condition": "the condition of the videos",
+    "least": "the least measured time in seconds",
+    "smallest": "the smallest difference of interest",
+}
+"""What has to be the same in a comparison as in its plan, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """by, measure, window, tag: what is compared, of which videos. least, smallest: as in `compare.Comparison`.
-    contrasts: pairs of groups; all pairs where there are none. visagram: the version that froze it. frozen: when, ISO
-    8601 in UTC."""
+    """by, measure, window, tag, condition: what is compared, of which videos. least, smallest: as in
+    `compare.Comparison`. contrasts: pairs of groups; all pairs where there are none. visagram: the version that froze
+    it. frozen: when, ISO 8601 in UTC. analysed: how many videos had a result by then. replaces: SHA-256 of the plan
+    before it."""
 
     by: str = "condition"
     measure: str = "share"
     window: str = ""
     tag: str = ""
+    condition: str = ""
     least: float = LEAST
     smallest: float | None = None
     contrasts: tuple[tuple[str, str], ...] = ()
     visagram: str = ""
     frozen: str = ""
+    analysed: int = 0
+    replaces: str = ""
 
     @classmethod
     def read(cls, text: str) -> Plan:
-        """What `text` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        pairs = tuple((str(first), str(second)) for first, second in values.pop("contrasts"))
+        """What is known of a plan's text; other versions may have written more, or less."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in known}
+        pairs = tuple((str(first), str(second)) for first, second in values.pop("contrasts", ()))
         return cls(**values, contrasts=pairs)
 
     @property
@@ -40,33 +56,40 @@ class Plan:
         """All of it as JSON; equal plans give equal text."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, indent=2) + "\n"
 
-    @property
-    def sha256(self) -> str:
-        """Of the text in UTF-8: whoever has the file can check that it is the one that was frozen."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
     def departures(self, asked: Mapping[str, Any], groups: Iterable[str], version: str) -> list[str]:
-        """Where a comparison departs from the plan, in sentences. asked: its by, measure, window, tag, least and
-        smallest. groups: the names of those it has. version: of the program that makes it."""
+        """Where a comparison departs from the plan, and what of the plan itself a reader has to know, in sentences.
+
+        asked: its values of `COMPARED`. groups: the names of those it has. version: of the program that makes it.
+        """
         found = [
-            f"The plan has {name} = {_word(planned)}; this comparison has {_word(asked.get(name))}."
-            for name, planned in dataclasses.asdict(self).items()
-            if name in _COMPARED and asked.get(name) != planned
+            f"Planned was {words}: {_word(getattr(self, name))}; here it is {_word(asked.get(name))}."
+            for name, words in COMPARED.items()
+            if asked.get(name) != getattr(self, name)
         ]
-        there = set(groups)
-        missing = sorted({name for pair in self.contrasts for name in pair} - there)
-        found += [f"The plan compares '{name}', of which nothing was measured." for name in missing]
+        if found and self.contrasts:
+            found.append("All pairs of groups are compared, not only those of the plan.")
+        missing = sorted({name for pair in self.contrasts for name in pair} - set(groups))
+        found += [f"The plan compares '{name}', of which nothing was measured." for name in missing[:5]]
+        if len(missing) > 5:
+            found.append(f"The plan compares {len(missing) - 5} further groups of which nothing was measured.")
         if version != self.visagram:
             found.append(f"The plan was frozen with version {self.visagram}; this comparison is made by {version}.")
+        if self.replaces:
+            found.append(f"The plan replaces an earlier one ({self.replaces[:12]}).")
+        if self.analysed:
+            number = "1 video was" if self.analysed == 1 else f"{self.analysed} videos were"
+            found.append(f"When it was frozen, {number} analysed already.")
         return found
 
     def holds(self, asked: Mapping[str, Any]) -> bool:
         """Whether that is the comparison that was planned."""
-        return all(asked.get(name) == getattr(self, name) for name in _COMPARED)
+        return all(asked.get(name) == getattr(self, name) for name in COMPARED)
 
 
-_COMPARED = ("by", "measure", "window", "tag", "least", "smallest")
+def digest(text: str) -> str:
+    """SHA-256 of a plan's text in UTF-8: whoever has the file can check that it is the one that was frozen."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _word(value: Any) -> str:
-    return "none" if value in (None, "") else str(value)
+    return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)

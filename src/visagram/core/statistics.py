@@ -21,6 +21,8 @@ FEWEST = 5
 """Episodes from which an interval is told: below, none that is short enough to be of use holds what it promises."""
 BRIEF = 0.2
 """Seconds: a shorter interruption is a model's doubt more often than a face's change."""
+TOGETHER = 1.0
+"""Seconds within which several people may react to the same thing."""
 GAP_SECONDS = 0.5
 """A person unseen for longer starts a new visible segment."""
 
@@ -154,6 +156,7 @@ def shares_of(emotion: NDArray[np.int8], span: NDArray[np.float64], seed: int) -
 
 def shares_of_all(
     frame: NDArray[np.int64],
+    time: NDArray[np.float64],
     person: NDArray[np.int32],
     emotion: NDArray[np.int8],
     span: NDArray[np.float64],
@@ -161,31 +164,51 @@ def shares_of_all(
 ) -> tuple[Share, ...]:
     """Share of everybody's measured time under each expression; empty when nothing was measured.
 
-    frame, person, emotion, span: (n,) of each measured face, by frame. People who are in the picture together are not
-    independent, and faces of one frame are no series: each frame's seconds are summed over its people first.
+    frame, time, person, emotion, span: (n,) of each measured face, by frame. Faces of one frame are no series: each
+    frame's seconds are summed over its people first. People who are in the picture together may react to one thing:
+    episodes of an expression that begin within `TOGETHER` of each other count once.
     """
     if not len(emotion):
         return ()
     number = np.cumsum(np.diff(frame, prepend=frame[0]) != 0)
     order = np.argsort(person, kind="stable")
-    parts = np.flatnonzero(np.diff(person[order])) + 1
-    seen = sum(episodes(emotion[rows], span[rows]) for rows in np.split(order, parts))
-    return _shares(number, emotion, span, np.asarray(seen), seed)
+    parts = np.split(order, np.flatnonzero(np.diff(person[order])) + 1)
+    begun = np.concatenate([rows[_onsets(emotion[rows], span[rows])] for rows in parts])
+    begun = begun[np.argsort(time[begun], kind="stable")]
+    each = [begun[emotion[begun] == k] for k in range(len(EXPRESSIONS))]
+    seen = np.array([_apart(time[mine], person[mine]) for mine in each])
+    return _shares(number, emotion, span, seen, seed)
+
+
+def _apart(times: NDArray[np.float64], people: NDArray[np.int32]) -> int:
+    """How many of these times (n,), in order, count where one of another person within `TOGETHER` of the last that
+    counted does not."""
+    count, last, whose = 0, -np.inf, -1
+    for time, person in zip(times.tolist(), people.tolist(), strict=True):
+        if person == whose or time - last > TOGETHER:
+            count, last, whose = count + 1, time, person
+    return count
 
 
 def episodes(emotion: NDArray[np.int8], span: NDArray[np.float64]) -> NDArray[np.int64]:
     """(7,) how often one person began to show each expression. emotion: (n,) of measured faces in time order, n at
     least 1. span: (n,) seconds. Less than `BRIEF` of something else does not end an episode."""
+    return np.bincount(emotion[_onsets(emotion, span)], minlength=len(EXPRESSIONS)).astype(np.int64)
+
+
+def _onsets(emotion: NDArray[np.int8], span: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Where an episode begins, of any expression."""
     first = np.flatnonzero(np.diff(emotion, prepend=-1))
     shown = emotion[first]
     ends = np.cumsum(np.add.reduceat(span, first))
     begins = np.append(0.0, ends[:-1])
-    found = np.zeros(len(EXPRESSIONS), np.int64)
+    kept = []
     for k in np.unique(shown):
         (mine,) = np.nonzero(shown == k)
         # Rounding: a pause of five frames of 0.04 s is one of 0.2 s.
-        found[k] = 1 + np.count_nonzero(begins[mine[1:]] - ends[mine[:-1]] >= BRIEF - 1e-6)
-    return found
+        paused = np.append(True, begins[mine[1:]] - ends[mine[:-1]] >= BRIEF - 1e-6)
+        kept.append(first[mine[paused]])
+    return np.concatenate(kept)
 
 
 def _shares(
@@ -351,7 +374,7 @@ def _bootstrap_variances(
 
 
 def _student_quantile(freedom: float) -> float:
-    """97.5 % quantile of Student's t by Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), within 1 % from 2.5
+    """97.5 % quantile of Student's t by Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), within 1 % from 3
     on."""
     z = NORMAL_QUANTILE
     terms = (

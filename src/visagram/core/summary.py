@@ -140,7 +140,8 @@ def totals(
     covered = float(span[first].sum())
     counts = np.bincount(emotion, minlength=len(EXPRESSIONS))
     sure = certainty(table, unsure_below)
-    shares = shares_of_all(table.frame[usable], table.person[usable], emotion, span, seed)
+    columns = table.frame[usable], table.time[usable], table.person[usable]
+    shares = shares_of_all(*columns, emotion, span, seed)
     return Totals(
         frames=frames,
         frames_damaged=damaged,

@@ -277,7 +277,8 @@ class Share:
     """A share of measured time in 0..1.
 
     low, high: 95 % interval of the share in the long run of footage like this; None where too few changes were seen to
-    tell one. episodes: how often the expression began; None where the result does not say. least, most: the share of
+    tell one. episodes: how often the expression began, of several people within a second once; None where the result
+    does not say. least, most: the share of
     all the time in the picture if the time that was not measured showed the expression never, or always; None where
     the result does not say.
     """

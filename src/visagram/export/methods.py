@@ -76,7 +76,7 @@ def methods_text(
         parts = [material(found, windows, edits), models(found), settings(found), _exclusion(found), _doubt(found)]
         how = method(unit, least, smallest)
         comparison = [_comparison(found, how, unit, window)] if compared else []
-        citing = [*([_intervals()] if videos_of(found) else []), *comparison, _caveat()]
+        citing = [*([_intervals(found)] if videos_of(found) else []), *comparison, _caveat()]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"A report is damaged ({error}). Analyse the video again.") from error
     # A source is listed where the text names its first author; Politis and Wilson are about time alone.
@@ -172,17 +172,25 @@ def _was(number: int) -> str:
     return "was" if number == 1 else "were"
 
 
-def _intervals() -> str:
-    return (
+def _intervals(reports: Reports) -> str:
+    shares = [list((person.get("shares") or {}).values()) for person in _people(videos_of(reports))]
+    older = sum(any(share.get("episodes") is None for share in theirs) for theirs in shares)
+    text = (
         "Shares of measured time are given with 95 % intervals for the share in the long run of footage like this, "
-        f"where an expression began at least {FEWEST} times; fewer changes tell none. An interval is the wider of two. "
-        "Neighbouring frames look alike, so the variance of each share was estimated by a circular block bootstrap "
-        f"({RESAMPLES} resamples, automatic block length; Politis and White 2004); it tells how many independent "
-        "frames the series is worth, which enters Wilson's (1927) score interval with Student's quantile for the "
-        "number of blocks. The other is that of an alternating renewal process with exponential stretches, in which "
-        "the logit of a share seen in n episodes has the variance 2 / n (Cox 1962). Neither includes the errors of the "
-        "classifier or time that was not measured."
+        f"where an expression began at least {FEWEST} times; fewer changes tell none. An interval is the wider of "
+        "two. Neighbouring frames look alike, so the variance of each share was estimated by a circular block "
+        f"bootstrap ({RESAMPLES} resamples, three times the longest automatic block length; Politis and White 2004); "
+        "it tells how many independent frames the series is worth, which enters Wilson's (1927) score interval with "
+        "Student's quantile for the number of blocks. The other is that of an alternating renewal process with "
+        "exponential stretches, in which the logit of a share seen in n episodes has the variance 2 / n (Cox 1962). "
+        "Neither includes the errors of the classifier or time that was not measured."
     )
+    if older:
+        text += (
+            f" The intervals of {count(older, 'person', 'people')} come from an earlier version, which told the "
+            "bootstrap's alone, after however few changes."
+        )
+    return text
 
 
 def _caveat() -> str:

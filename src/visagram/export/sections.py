@@ -77,7 +77,7 @@ def intro(report: Report) -> str:
 def person_card(person: Person, report: Report) -> str:
     """One person: face, screen time, shares with intervals, how much was unsure, and how the time was spent."""
     duration = report.totals.duration
-    if person.dominant:
+    if mostly(person):
         dominant = f'<span class="swatch x-{person.dominant}"></span>{mostly(person)}'
     else:
         dominant = "no frame was clear enough to measure"

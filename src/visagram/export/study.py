@@ -180,7 +180,7 @@ def units(
         models[row["video_id"]] = row["models"]
         if not row["participant"]:
             anonymous.add(row["video_id"])
-        elif by != "participant" and row["person"] != chosen[row["video_id"]]:
+        elif by != "participant" and row["person"] != chosen.get(row["video_id"], row["person"]):
             others.add(row["video_id"])
             continue
         own = f"(video {row['video_id']})"
@@ -216,7 +216,8 @@ def _participants(table: list[dict[str, Any]]) -> tuple[dict[str, int | None], s
     whole = {row["video_id"] for row in table if row["window"] is None}
     for row in table:
         # A table of windows alone has nothing better than these.
-        if row["window"] is None or row["video_id"] not in whole:
+        measured = row[f"share_{EXPRESSIONS[0]}"] is not None
+        if measured and (row["window"] is None or row["video_id"] not in whole):
             named = bool(row["participant"]) and row["person_name"] == row["participant"]
             part = (named, float(row["still"] or row["measured"]), row["person"])
             people.setdefault(row["video_id"], []).append(part)

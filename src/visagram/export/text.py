@@ -47,7 +47,7 @@ def summary(report: Report) -> str:
 
 
 def _person(person: Person, report: Report) -> list[str]:
-    dominant = f"apparent expression {mostly(person)}" if person.dominant else "no frame was clear enough to measure"
+    dominant = f"apparent expression {mostly(person)}" if mostly(person) else "no frame was clear enough to measure"
     present = "" if report.video.still else f"in the picture for {clock(person.screen_time)}, "
     lines = [f"{printable(storable(person.name))}: {present}{dominant}"]
     shares = [f"{name} {with_interval(share)}" for name, share in ranked(person, NAMED_FROM)]

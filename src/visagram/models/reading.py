@@ -23,7 +23,10 @@ FIGURES = {
         "Calibration error",
         "how far off its probabilities are on average (15 bins), less what chance adds",
     ),
-    "ece_15": ("Calibration, uncorrected", "the same as counted, which chance alone makes larger than 0"),
+    "ece_15": (
+        "Calibration, uncorrected",
+        "how far off its probabilities are on average (15 bins), as counted: chance alone makes it larger than 0",
+    ),
     "ece_perfect": (
         "The same, if perfect",
         "what a perfectly calibrated model shows uncorrected on these faces: mean, and 95 % of its labels",

@@ -223,15 +223,20 @@ def test_a_plan_is_frozen_and_departures_are_told(world, cohort, problem):
     file = world.get("/study/plan.json")
     assert hashlib.sha256(file.data).hexdigest() == plan["sha256"]
     assert file.headers["Content-Disposition"] == "attachment; filename=visagram-plan.json"
+    assert (plan["analysed"], plan["replaces"], plan["earlier"]) == (4, "", [])
+    late = "When it was frozen, 4 videos were analysed already."
     as_planned = world.get(f"/study/compare?tag={TAG}&smallest=0.1").json
-    assert (as_planned["plan"], as_planned["departures"]) == (plan, [])
+    assert (as_planned["plan"], as_planned["departures"]) == (plan, [late])
     other = world.get(f"/study/compare?tag={TAG}&measure=mean_posterior").json["departures"]
-    assert other[0] == "The plan has measure = share; this comparison has mean_posterior."
+    assert other[0] == "Planned was the measure: share; here it is mean_posterior."
     # Another takes its place, and the old one is not changed.
     later = world.post("/study/plan", planned | {"contrasts": [["calm", "rest"]]}).json["plan"]
-    assert later["sha256"] != plan["sha256"]
+    assert later["replaces"] == plan["sha256"] != later["sha256"]
+    assert later["earlier"] == [{"sha256": plan["sha256"], "frozen": plan["frozen"]}]
     missing = world.get(f"/study/compare?tag={TAG}&smallest=0.1").json
     assert missing["differences"] == []
-    assert missing["departures"] == ["The plan compares 'rest', of which nothing was measured."]
+    assert missing["departures"][0] == "The plan compares 'rest', of which nothing was measured."
+    for wrong in ([["calm"]], [["calm", "calm"]], [["calm", "rest"], ["rest", "calm"]], [["calm", "\ud800"]]):
+        assert problem(world.post("/study/plan", {"contrasts": wrong}), 422, "validation")
+    assert problem(world.post("/study/plan", {"tag": "\ud800"}), 422, "validation")
     assert problem(world.post("/study/plan", {"by": "weather"}), 422, "validation")
-    assert problem(world.post("/study/plan", {"contrasts": [["calm"]]}), 422, "validation")

@@ -20,6 +20,7 @@ from visagram.export.methods import methods_text
 from visagram.export.sheets import LARGEST
 from visagram.export.view import read_report_json
 from visagram.export.windows import WindowStatistics
+from visagram.jobs.plans import Frozen
 from visagram.jobs.service import Service
 from visagram.web.api.answers import answer, page
 from visagram.web.api.docs import BINARY, also
@@ -61,7 +62,8 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         stands among the others."""
         videos, excluded = study_videos(service, who(), query["tag"], query["condition"])
         units, notes = units_of(videos, query["by"], query["measure"], query["window"])
-        plan = service.plans.current(who())
+        frozen = service.plans.current(who())
+        plan = frozen.plan if frozen else None
         found = compare(
             units,
             query["measure"],
@@ -108,7 +110,7 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         The unit is the participant; `method` says how means, intervals and tests are computed.
         """
         comparison, notes, excluded = compared(query)
-        found, figure, plan = to_json(comparison), plots.means_figure(comparison), service.plans.current(who())
+        found, figure, frozen = to_json(comparison), plots.means_figure(comparison), service.plans.current(who())
         names = [group.name for group in comparison.groups]
         return answer(
             found
@@ -117,8 +119,8 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
                 "table": [row for group in found["groups"] for row in _table_rows(group)],
                 "notes": [*notes, *found["notes"]],
                 "excluded": excluded,
-                "plan": _plan(plan),
-                "departures": plan.departures(query, names, __version__) if plan else [],
+                "plan": _plan(frozen),
+                "departures": frozen.plan.departures(query, names, __version__) if frozen else [],
             }
         )
 
@@ -133,8 +135,10 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         """
         contrasts = tuple((first, second) for first, second in planned.pop("contrasts"))
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        plan = Plan(**planned, contrasts=contrasts, visagram=__version__, frozen=now)
-        return answer({"plan": _plan(service.plans.freeze(who(), plan))}, 201)
+        videos, _ = study_videos(service, who(), planned["tag"], planned["condition"])
+        plan = Plan(**planned, contrasts=contrasts, visagram=__version__, frozen=now, analysed=len(videos))
+        service.plans.freeze(who(), plan)
+        return answer({"plan": _plan(service.plans.current(who()))}, 201)
 
     @api.get("/plan")
     @api.output(PlanAnswer, description="The plan.")
@@ -150,10 +154,10 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
     )
     def download_plan() -> Response:
         """The frozen plan as a file, for a register or beside the table: its SHA-256 is the plan's"""
-        plan = service.plans.current(who())
-        if plan is None:
+        frozen = service.plans.current(who())
+        if frozen is None:
             raise NotFound("No plan was frozen.")
-        response = Response(plan.text, mimetype="application/json")
+        response = Response(frozen.text, mimetype="application/json")
         response.headers.add("Content-Disposition", "attachment", filename="visagram-plan.json")
         return response
 
@@ -164,7 +168,7 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         """The differences of two groups as a plotly figure: `second` minus `first`, as `compare` has them"""
         comparison, _, _ = compared(query, (query["first"], query["second"]))
         if not comparison.differences:
-            raise NotFound("There are no two groups of these names to compare.")
+            raise NotFound("These two groups are not compared: one is not there, or the plan in force leaves them out.")
         return Response(plots.differences_figure(comparison.differences).to_json(), mimetype="application/json")
 
     @api.get("/methods")
@@ -180,7 +184,7 @@ def study_routes(service: Service, windows: WindowStatistics) -> APIBlueprint:
         units, _ = units_of(videos, by, "share", window)
         text = methods_text(
             [read_report_json(video.folder) for video in videos],
-            compared=len({unit.group for unit in units}) > 1,
+            compared=len(compare(units, least=query["least"]).groups) > 1,
             unit="video" if by == "participant" else "participant",
             window=window,
             least=query["least"],
@@ -213,8 +217,11 @@ def _only(differences: Sequence[Difference], contrast: tuple[str, str]) -> tuple
     return tuple(each if (each.first, each.second) == contrast else each.turned for each in mine)
 
 
-def _plan(plan: Plan | None) -> dict[str, Any] | None:
-    return None if plan is None else asdict(plan) | {"sha256": plan.sha256, "text": plan.text}
+def _plan(frozen: Frozen | None) -> dict[str, Any] | None:
+    if frozen is None:
+        return None
+    earlier = [{"sha256": sha256, "frozen": at} for sha256, at in frozen.earlier[:20]]
+    return asdict(frozen.plan) | {"sha256": frozen.sha256, "earlier": earlier}
 
 
 def _table_rows(group: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
+from marshmallow import ValidationError
 
 from visagram.core.compare import LEAST
-from visagram.web.api.schemas import Answer, about, not_given, page_of, refer
+from visagram.web.api.schemas import Answer, about, not_given, page_of, refer, storable
 
 TABLE_FORMATS = ("json", "csv", "parquet")
 
@@ -56,30 +57,46 @@ class MethodsQuery(Chosen):
     smallest = _smallest()
 
 
+def _name(words: str) -> String:
+    return String(load_default="", validate=[Length(max=200), storable], metadata=about(words))
+
+
+def _apart(pairs: list[list[str]]) -> None:
+    """Refuse a pair that is none, or is there twice."""
+    if any(first == second for first, second in pairs) or len({frozenset(pair) for pair in pairs}) < len(pairs):
+        raise ValidationError("Each contrast is of two different groups, and there once.")
+
+
 class PlanIn(Schema):
     """A comparison as it will be made, written down before anybody looks at its result."""
 
     by = _by()
     measure = _measure()
-    window = String(
-        load_default="", validate=Length(max=200), metadata=about("Name of event windows; empty for whole videos.")
-    )
-    tag = String(load_default="", validate=Length(max=80), metadata=about("Only videos with this tag."))
+    window = _name("Name of event windows; empty for whole videos.")
+    tag = _name("Only videos with this tag.")
+    condition = _name("Only videos of this condition.")
     least = _least()
     smallest = _smallest()
     contrasts = List(
-        List(String(validate=Length(1, 200)), validate=Length(equal=2)),
+        List(String(validate=[Length(1, 200), storable]), validate=Length(equal=2)),
         load_default=list,
-        validate=Length(max=200),
+        validate=[Length(max=50), _apart],
         metadata=about("Pairs of groups that are compared; empty for all.", [["calm", "stress"]]),
     )
+
+
+class EarlierOut(Schema):
+    sha256 = String(metadata=about("Hash of the plan."))
+    frozen = String(metadata=about("When it was frozen, in UTC.", "2026-01-30T12:00:00Z"))
 
 
 class PlanOut(PlanIn):
     frozen = String(metadata=about("When, in UTC.", "2026-01-31T12:00:00Z"))
     visagram = String(metadata=about("Version that froze it.", "0.1.0"))
-    sha256 = String(metadata=about("Hash of all of it but this line."))
-    text = String(metadata=about("All that the hash is of, as JSON."))
+    analysed = Integer(metadata=about("How many of its videos had a result by then.", 0))
+    replaces = String(metadata=about("Hash of the plan that it replaced; empty for the first."))
+    sha256 = String(metadata=about("Hash of the file that `/study/plan.json` gives."))
+    earlier = List(Nested(EarlierOut), metadata=about("The plans before it, the newest first; twenty at most."))
 
 
 class PlanAnswer(Schema):
@@ -87,9 +104,7 @@ class PlanAnswer(Schema):
 
 
 class CompareQuery(MethodsQuery):
-    measure = String(
-        load_default="share", validate=OneOf(("share", "mean_posterior")), metadata=about("What is compared.")
-    )
+    measure = _measure()
 
 
 class DifferenceQuery(CompareQuery):

@@ -10,7 +10,7 @@ export async function compare({ store, panel }) {
   const title = "Share of measured time by apparent expression";
   panel.replaceChildren(
     h("h2", {}, "Compare people"),
-    h("p", { class: "muted" }, `${INTERVAL} Whether people differ by more than chance is not tested here: of several intervals some lie apart by chance.`),
+    h("p", { class: "muted" }, `${INTERVAL} Whether people differ by more than chance is not tested here.`),
     place,
   );
   const rows = [

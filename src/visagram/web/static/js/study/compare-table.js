@@ -22,8 +22,8 @@ export function differenceRows(differences) {
   const equivalence = differences.some((each) => Number.isFinite(each.equivalent)) ? ["p of equivalence"] : [];
   const head = ["Apparent expression", "Difference in points", "95\u00a0% interval", "p", "p in this pair (Holm)", "p over all (family-wise)", ...equivalence, "Effect size (g)", "n", "Compared"];
   return [head, ...differences.map((each) => [
-    each.expression, number(each.difference * 100), range(each.low, each.high), asP(each.p), asP(each.holm), asP(each.corrected), ...equivalence.map(() => asP(each.equivalent)), number(each.effect, 2),
-    each.n.join(" and "), each.paired ? "within participants" : each.alike ? "–" : "between groups",
+    each.expression, number(each.difference * 100), range(each.low, each.high) + (each.alike && Number.isFinite(each.low) ? " (bounds: nobody differs)" : ""), asP(each.p), asP(each.holm), asP(each.corrected), ...equivalence.map(() => asP(each.equivalent)), number(each.effect, 2),
+    each.n.join(" and "), each.alike ? "–" : each.paired ? "within participants" : each.crossed ? "some in both" : "between groups",
   ])];
 }
 

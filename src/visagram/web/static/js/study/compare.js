@@ -30,7 +30,7 @@ export function startCompare() {
   parts.excluded = h("div", { class: "study-excluded" });
   parts.plan = h("div", { class: "study-plan" });
   parts.figures = h("div", { class: "study-compared" }, parts.groups, parts.differences);
-  place.append(parts.reading, parts.figures, parts.plan, parts.excluded);
+  place.append(parts.plan, parts.reading, parts.figures, parts.excluded);
   const later = debounce(load, 600);
   study.addEventListener("scope", () => { drawControls(); load(); });
   study.addEventListener("results", () => { if (known("tags").join("\n") !== tags) drawControls(); later(); });
@@ -46,9 +46,9 @@ function drawControls() {
   const times = [["", "Whole videos"], ...windowNames.map((name) => [name, `Window “${name}”`])];
   refill(controls, segments("Compare by", BY, choice.by, take("by")), segments("Measure", MEASURES, choice.measure, take("measure")),
     scopeField("compare-tag"), windowNames.length > 0 && choose("compare-window", "Time", times, choice.window, take("window")),
-    amount("compare-least", "Measured at least (s)", choice.least, 86400, (value) => { choice.least = value ?? 0; load(); }),
+    amount("compare-least", "Measured at least (s)", choice.least, 86400, (value) => { choice.least = value ?? 2; drawControls(); load(); }),
     amount("compare-smallest", "Smallest difference (points)", choice.smallest === null ? null : choice.smallest * 100, 100,
-      (value) => { choice.smallest = value ? value / 100 : null; load(); }),
+      (value) => { choice.smallest = value ? value / 100 : null; drawControls(); load(); }),
     parts.pair);
 }
 

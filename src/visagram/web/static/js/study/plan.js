@@ -29,12 +29,15 @@ export function showPlan(place, plan, departures, asked, changed) {
     `Compare ${WORDS[plan.by]} by ${plan.measure === "share" ? "share of measured time" : "mean probability"}`,
     plan.window ? `in the windows “${plan.window}”` : "over whole videos",
     plan.tag ? `of videos tagged “${plan.tag}”` : "",
+    plan.condition ? `of the condition “${plan.condition}”` : "",
+    plan.contrasts.length ? `(only ${plan.contrasts.map(([first, second]) => `${second} against ${first}`).join(", ")})` : "",
     `with at least ${plan.least} s measured`,
     plan.smallest === null ? "" : `and a smallest difference of ${points(plan.smallest)}`,
   ];
   refill(place,
     h("p", {}, h("strong", {}, "Plan"), ` frozen ${plan.frozen.replace("T", " ").replace("Z", " UTC")}: ${what.filter(Boolean).join(" ")}.`),
     h("p", { class: "muted small" }, `SHA-256 ${plan.sha256}`),
+    plan.earlier.length > 0 && h("p", { class: "muted small" }, `Earlier plans: ${plan.earlier.map(({ sha256, frozen }) => `${frozen.slice(0, 10)} (${sha256.slice(0, 12)})`).join(", ")}.`),
     departures.length
       ? h("ul", { class: "study-caution" }, departures.map((text) => h("li", {}, text)))
       : h("p", { class: "muted small" }, "This comparison is the one that was planned."),

@@ -49,19 +49,20 @@ function sentence(each, by, measure) {
 const measured = ({ low, high, alike }) => !alike && Number.isFinite(low) && Number.isFinite(high);
 const apart = (each) => measured(each) && (each.low > 0 || each.high < 0);
 const enough = ({ n }) => Math.min(...n) >= FEWEST;
-const holds = (each) => enough(each) && (!Number.isFinite(each.corrected) || each.corrected < LEVEL);
+const holds = (each) => enough(each) && Number.isFinite(each.corrected) && each.corrected < LEVEL;
+const worth = (each) => measured(each) && (holds(each) || apart(each));
 // What "neutral" loses the others gain: it is told after them.
 const rest = ({ expression }) => Number(expression === "neutral");
 const byStrength = (x, y) => holds(y) - holds(x) || rest(x) - rest(y) || (x.corrected ?? 1) - (y.corrected ?? 1) || Math.abs(y.difference) - Math.abs(x.difference);
 
 /** The difference that is told first; undefined where none can be told. */
-export const strongest = (differences) => differences.filter(apart).sort(byStrength)[0];
+export const strongest = (differences) => differences.filter(worth).sort(byStrength)[0];
 
 /**
  * `lead` is the headline, `more` are further sentences, `cautions` say what limits them.
  *
- * A difference counts as clear where its interval leaves out zero and its p value over all differences of the comparison
- * together is below 0.05, with three participants or more; where only the interval does, the sentence says so.
+ * A difference counts as clear where its p value over all differences of the comparison together is below 0.05, as the
+ * headline counts, with three participants or more; where only the interval does, the sentence says so.
  */
 export function read({ groups, differences }, by, measure) {
   if (!groups.length) return { lead: ["There is nothing to compare yet."], more: [], cautions: [`It takes analysed videos with a ${by}.`] };
@@ -73,7 +74,7 @@ export function read({ groups, differences }, by, measure) {
   const between = groups.length === 2 ? [" between ", { name: groups[0].name }, " and ", { name: groups[1].name }] : [" between any two groups"];
   if (!told.length) return { lead: ["No difference can be judged yet."], more: [], cautions: [tooFew(groups, by)] };
 
-  const found = told.filter(apart).sort(byStrength);
+  const found = told.filter(worth).sort(byStrength);
   const [clear, tentative] = [found.filter(holds), found.filter((each) => !holds(each))];
   const more = clear.slice(1, 1 + TOLD).map((each) => sentence(each, by, measure));
   if (clear.length > 1 + TOLD) more.push([`${clear.length - 1 - TOLD} further differences are clear too; the tables have them.`]);

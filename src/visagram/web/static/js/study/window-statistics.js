@@ -1,6 +1,7 @@
 // What was seen in each event window.
 import { api, Problem } from "../api.js";
 import { EXPRESSIONS } from "../palette.js";
+import { interval } from "../result/words.js";
 import { clock, h, percent } from "../ui.js";
 
 /** Fills the `.study-window-statistics` of each row of a list of windows. */
@@ -25,11 +26,12 @@ const none = (video) => (video.latest?.state === "done" ? "Nobody was measured i
 function person({ name, shares, measured, unsure }) {
   const ranked = EXPRESSIONS.map((expression) => [expression, shares[expression]?.value]).filter(([, share]) => share > 0).sort(([, a], [, b]) => b - a);
   const bar = h("span", { class: "study-bar", "aria-hidden": "true" }, ranked.map(([expression, share]) => h("i", { class: `x-${expression}`, vars: { "--share": String(share) } })));
-  const words = ranked.slice(0, 3).map(([expression, share]) => `${expression} ${percent(share)} (${ends(shares[expression])})`).join(", ");
+  const words = ranked.slice(0, 3).map(([expression, share]) => withInterval(expression, shares[expression])).join(", ");
   return h("div", { class: "study-window-person" }, h("span", { class: "study-window-name" }, name), bar,
     h("span", { class: "small" }, ranked.length ? `${words}; ${length(measured)} measured${unsure > 1e-3 ? `, ${length(unsure)} of it unsure` : ""}` : "not measured"));
 }
 
-const ends = ({ low, high }) => `${Math.round(low * 100)}–${Math.round(high * 100)}\u00a0%`;
+/** "happy 61 % (55–67 %)", or "happy 61 %" where there is no interval. */
+export const withInterval = (expression, share) => `${expression} ${percent(share.value)}${share.low === null ? "" : ` (${interval(share)})`}`;
 
 const length = (seconds) => (seconds < 9.95 ? `${seconds.toFixed(1)} s` : clock(seconds));
