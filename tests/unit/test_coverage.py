@@ -70,4 +70,5 @@ def test_the_page_has_a_row_for_each_cell() -> None:
 def test_studies_without_a_difference_err_as_seldom_as_they_say() -> None:
     for line in coverage.differences(300).splitlines()[2:]:
         *_, holds, wrong, _ = (cell.strip(" %") for cell in line.split("|"))
-        assert float(holds) >= 91 and float(wrong) <= 12, line
+        # Of 300 studies of which 5 % err more than 9 % do in one of a thousand tries; unequal spread is another matter.
+        assert float(holds) >= 91 and ("1 and 3" in line or float(wrong) <= 9), line

@@ -421,7 +421,7 @@ def _spread_apart(first: Group, second: Group) -> bool:
 
 def _equivalent(differences: list[Difference], groups: Sequence[Group], smallest: float | None) -> list[Difference]:
     """With p values of equivalence (two one-sided tests; Schuirmann 1987); none of rare expressions of few, for which
-    they say "equal" in 9 to 35 % of studies instead of 5 %."""
+    they say "equal" too often."""
     if smallest is None:
         return differences
     from scipy.stats import t
