@@ -21,6 +21,7 @@ from service import open_service, result, status, work
 from visagram.export import FORMATS
 from visagram.export.json import SCHEMA_VERSION, SCHEMAS, schema
 from visagram.export.read import UNKNOWN_STREAM
+from visagram.export.stored import complete_shares
 from visagram.export.table import schema as table_schema
 from visagram.jobs.model import LOCAL_OWNER, Base
 from visagram.jobs.service import Service
@@ -69,6 +70,7 @@ def test_a_result_is_read(kept: Path) -> None:
     assert "Person 1: in the picture for 2.0 s" in report.summary()
     assert report.account().startswith("sample.mp4 was analysed for 2.0 s. 1 person was found")
     written = json.loads((kept / "result" / "report.json").read_text("utf-8"))
+    complete_shares(written["people"][0])
     for name in written["people"][0]:
         assert report.to_dict()["people"][0][name] == written["people"][0][name], name
     np.testing.assert_array_equal(

@@ -211,10 +211,7 @@ def read_report_json(folder: Path) -> dict[str, Any]:
     for part in [*(people if isinstance(people, list) else ()), found.get("totals")]:
         if isinstance(part, dict):
             part.update({name: part.get(name) for name in CERTAINTY})
-            shares = part.get("shares")
-            for share in shares.values() if isinstance(shares, dict) else ():
-                if isinstance(share, dict):
-                    share.update({name: share.get(name) for name in OF_SHARE})
+            complete_shares(part)
     if isinstance(video := found.get("video"), dict):
         video.update({name: video.get(name) for name in OF_FILE})
     if isinstance(warnings, list):
@@ -222,6 +219,15 @@ def read_report_json(folder: Path) -> dict[str, Any]:
     if found.get("schema_version") in _OLDER:
         found |= {"schema_version": SCHEMA_VERSION, PROGRAM: None}
     return found
+
+
+def complete_shares(part: dict[str, Any]) -> None:
+    """Bring the `shares` of a person, of totals or of a file of statistics into today's form; None stands for what
+    their version did not write."""
+    shares = part.get("shares")
+    for share in shares.values() if isinstance(shares, dict) else ():
+        if isinstance(share, dict):
+            share.update({name: share.get(name) for name in OF_SHARE})
 
 
 def read_prior(folder: Path) -> Factors | None:

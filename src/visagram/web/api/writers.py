@@ -15,6 +15,7 @@ import numpy as np
 from visagram.errors import DataError
 from visagram.export import html, npy, view, vtt
 from visagram.export.json import VIDEO_ID, dumps
+from visagram.export.stored import complete_shares
 from visagram.export.words import storable
 from visagram.files import replace_file
 from visagram.report import Report, open_report, video_id
@@ -107,6 +108,7 @@ def read_statistics(path: Path, sha256: str) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path} cannot be read: {error}. Analyse the video again.") from error
     found.pop(VIDEO_ID, None)
+    complete_shares(found)
     return {VIDEO_ID: video_id(sha256), **found}
 
 
