@@ -155,7 +155,8 @@ def table(runs: int) -> str:
     ]
     for cell in CELLS:
         found = simulate(cell, runs)
-        expected = cell.seconds * cell.share / cell.dwell * cell.people
+        # Together they begin and end together.
+        expected = cell.seconds * cell.share / cell.dwell * (1 if cell.change == "together" else cell.people)
         # So few videos tell nothing of how often.
         held = f"{found.holds:.1%}" if found.told >= 0.1 else "–"
         kind = cell.lengths + (f", {cell.change}" if cell.change else "")

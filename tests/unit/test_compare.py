@@ -351,5 +351,11 @@ def test_a_comparison_that_errs_more_often_than_it_says_says_so() -> None:
 def test_rare_expressions_of_few_are_not_said_to_be_equal() -> None:
     rare = compare(units("a", [0.01, 0.02, 0.0, 0.03]) + units("b", [0.02, 0.0, 0.03, 0.01]), smallest=0.1)
     assert difference(rare).p_equivalent is None
+    assert "a and b: too rare or too much alike to be tested for equivalence: happy." in rare.notes
     common = compare(units("a", [0.31, 0.32, 0.3, 0.33]) + units("b", [0.32, 0.3, 0.33, 0.31]), smallest=0.1)
     assert difference(common).p_equivalent is not None
+
+
+def test_values_that_are_no_numbers_are_named() -> None:
+    found = compare([*units("a", [0.1, 0.2]), Unit("a", "zoe", (math.nan,) * 7, 9.0)])
+    assert found.groups[0].n == 2 and found.notes[0] == "Values that are no numbers left out (zoe)."

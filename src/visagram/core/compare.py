@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visagram.core.difference import CONFIDENCE, NOTHING, Two, bound, estimate, exchanged, least_p
+from visagram.core.difference import CONFIDENCE, NOTHING, Estimated, Two, bound, estimate, exchanged, least_p
 from visagram.core.types import EXPRESSIONS
 
 MEASURES = {"share": "share of measured time", "mean_posterior": "mean posterior"}
@@ -214,15 +214,16 @@ def compare(
     planned = [(by_name[a], by_name[b]) for a, b in contrasts if a in by_name and b in by_name]
     pairs, differences = planned if contrasts else list(combinations(groups, 2)), []
     for first, second in pairs:
-        found, note = _differences(first, second, len(pairs), unit, seed)
+        found, note = _differences(first, second, len(pairs), unit, smallest, seed)
         differences += found
         notes += note
-    differences = _equivalent(differences, groups, smallest)
+    equivalent = holm([each.p_equivalent for each in differences])
+    differences = [dataclasses.replace(d, p_equivalent=p) for d, p in zip(differences, equivalent, strict=True)]
     rare = [g.name for g in groups if 1 < g.n < FEW and any(0 < m.value < RARE for m in g.means)]
     if rare:
         notes.append(
             f"{', '.join(rare)}: fewer than {FEW} {unit}s, so the intervals of expressions below "
-            f"{RARE:.0%} are too narrow, and their differences are not tested for equivalence."
+            f"{RARE:.0%} are too narrow."
         )
     return Comparison(measure, tuple(groups), tuple(differences), tuple(notes), unit, least, smallest)
 
@@ -283,10 +284,14 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 def _groups(units: Iterable[Unit], unit: str, least: float) -> tuple[list[Group], list[str]]:
     """Groups of those who were measured for long enough, and notes on those who were not."""
     parts: dict[str, dict[str, list[Unit]]] = {}
+    broken: set[str] = set()
     for each in units:
         if each.measured > 0 and each.values and np.isfinite(each.values).all():
             parts.setdefault(each.group, {}).setdefault(each.participant, []).append(each)
-    groups, notes = [], []
+        elif each.measured > 0 and each.values:
+            broken.add(each.participant)
+    groups: list[Group] = []
+    notes = [f"Values that are no numbers left out ({', '.join(sorted(broken)[:NAMED])})."] if broken else []
     for name, people in parts.items():
         short = sorted(p for p, theirs in people.items() if not _long(theirs, least))
         if short:
@@ -325,8 +330,11 @@ def _two(first: Group, second: Group) -> Two:
     return Two(ordered[0], ordered[1], len(both))
 
 
-def _differences(first: Group, second: Group, pairs: int, unit: str, seed: int) -> tuple[list[Difference], list[str]]:
-    """Those of one of so many pairs of groups, and what is to say of it."""
+def _differences(
+    first: Group, second: Group, pairs: int, unit: str, smallest: float | None, seed: int
+) -> tuple[list[Difference], list[str]]:
+    """Those of one of so many pairs of groups, and what is to say of it. p values of equivalence are not corrected
+    yet."""
     two, name = _two(first, second), f"{first.name} and {second.name}"
     n = (first.n,) if two.paired else (first.n, second.n)
     values = [other.value - one.value for one, other in zip(first.means, second.means, strict=True)]
@@ -361,6 +369,8 @@ def _differences(first: Group, second: Group, pairs: int, unit: str, seed: int) 
         one, other = two.one[:, k], two.other[:, k]
         if tests.error[k] > NOTHING:
             each = _tested(each, one, other, float(tests.error[k]), float(tests.freedom[k]), two)
+            if smallest is not None and not _rare(first, second, k):
+                each = dataclasses.replace(each, p_equivalent=_equivalence(each.value, smallest, tests, k))
         else:
             low, high = _bounds(one, other, two.paired)
             each = dataclasses.replace(each, low=low, high=high)
@@ -368,6 +378,9 @@ def _differences(first: Group, second: Group, pairs: int, unit: str, seed: int) 
                 each = dataclasses.replace(each, p=float(alone_p[k]), test="exact")
         judged = bool(each.test)
         found.append(dataclasses.replace(each, p_family=min(1.0, pairs * float(together[k])) if judged else None))
+    untested = [d.expression for d in found if d.test and d.p_equivalent is None]
+    if smallest is not None and untested:
+        notes.append(f"{name}: too rare or too much alike to be tested for equivalence: {', '.join(untested)}.")
     corrected = holm([d.p for d in found])
     return [dataclasses.replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)], notes
 
@@ -419,26 +432,16 @@ def _spread_apart(first: Group, second: Group) -> bool:
     return False
 
 
-def _equivalent(differences: list[Difference], groups: Sequence[Group], smallest: float | None) -> list[Difference]:
-    """With p values of equivalence (two one-sided tests; Schuirmann 1987); none of rare expressions of few, for which
-    they say "equal" too often."""
-    if smallest is None:
-        return differences
+def _rare(first: Group, second: Group, k: int) -> bool:
+    """Whether an expression is so rare among so few that two one-sided tests say "equal" too often."""
+    return any(group.n < FEW and group.means[k].value < RARE for group in (first, second))
+
+
+def _equivalence(value: float, smallest: float, tests: Estimated, k: int) -> float:
+    """P of two one-sided tests (Schuirmann 1987)."""
     from scipy.stats import t
 
-    by_name = {group.name: group for group in groups}
-    pairs = {(d.first, d.second) for d in differences if d.test}
-    tests = {pair: estimate(_two(by_name[pair[0]], by_name[pair[1]])) for pair in pairs}
-    raw: list[float | None] = []
-    for each in differences:
-        k = EXPRESSIONS.index(each.expression)
-        two = [by_name[each.first], by_name[each.second]]
-        if each.test in ("", "exact") or any(group.n < FEW and group.means[k].value < RARE for group in two):
-            raw.append(None)
-            continue
-        found = tests[each.first, each.second]
-        raw.append(float(t.sf((smallest - abs(each.value)) / found.error[k], found.freedom[k])))
-    return [dataclasses.replace(d, p_equivalent=p) for d, p in zip(differences, holm(raw), strict=True)]
+    return float(t.sf((smallest - abs(value)) / tests.error[k], tests.freedom[k]))
 
 
 def _small_sample(freedom: float) -> float:
