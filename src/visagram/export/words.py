@@ -174,7 +174,9 @@ INTERVAL = (
     "The 95 % interval is a range for the share in the long run of footage like this. It does not hold the errors of "
     "the model, and the next video may well lie outside it."
 )
-NO_INTERVAL = f"No interval where an expression began less than {FEWEST} times or nothing changed: that tells none."
+NO_INTERVAL = (
+    f"No interval where an expression began fewer than {FEWEST} times or nothing changed: too little to tell one."
+)
 
 
 def untold(shares: Iterable[Share]) -> bool:

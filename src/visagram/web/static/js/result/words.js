@@ -54,7 +54,7 @@ export function interval(share) {
 const FEWEST = 5;
 export const INTERVAL =
   "The 95\u00a0% interval is a range for the share in the long run of footage like this. It does not hold the errors of the model, and the next video may well lie outside it.";
-export const NO_INTERVAL = `No interval where an expression began less than ${FEWEST} times or nothing changed: that tells none.`;
+export const NO_INTERVAL = `No interval where an expression began fewer than ${FEWEST} times or nothing changed: too little to tell one.`;
 
 /** Whether some of these shares, above nothing, has no interval. */
 export const untold = (shares) => shares.some((share) => share.low === null && share.value);
